@@ -1,0 +1,247 @@
+/** Gateway facts and commands. One stream `gateway-{payment_id}` for all attempts of a payment; `breaker-{provider}` beside it. */
+import { Schema } from "effect"
+import { type About, EXAMPLE, entry, type FactOf, Time } from "./catalogue.ts"
+import { Currency, Minor } from "./money.ts"
+
+export const Provider = Schema.Literals(["stripe", "paypal", "adyen"])
+export type Provider = typeof Provider.Type
+
+/** What one wire request is for. Only `charge` can take money. */
+export const Operation = Schema.Literals(["charge", "read", "fence", "reverse"])
+export type Operation = typeof Operation.Type
+
+/**
+ * What an answer tells about the attempt (PROVIDERS section 0 and 5, DECISIONS D3):
+ * `succeeded` the charge exists and is kept · `late_success` it exists but nobody wants it any more: it is reversed ·
+ * `declined` by issuer or risk · `rejected` by the provider's own validation, our fault · `not_sent` no byte left us ·
+ * `not_executed` throttled before execution · `pending` the provider will tell later · `unknown` anything else ·
+ * `not_charged` a read shows that nothing was taken yet (it still could be) · `fenced` it can never succeed ·
+ * `reversed` the unwanted charge went back.
+ */
+export const Outcome = Schema.Literals([
+  "succeeded",
+  "late_success",
+  "declined",
+  "rejected",
+  "not_sent",
+  "not_executed",
+  "pending",
+  "unknown",
+  "not_charged",
+  "fenced",
+  "reversed"
+])
+export type Outcome = typeof Outcome.Type
+
+/** `hard`: never again, nowhere · `soft`: another provider may help · `funds`: the customer lacks money: stop. */
+export const DeclineClass = Schema.Literals(["hard", "soft", "funds"])
+export type DeclineClass = typeof DeclineClass.Type
+
+const about = (trigger: string, consumers: About["consumers"] = ["saga", "metrics"]): About => ({
+  version: 1,
+  topic: "gateway-events",
+  producer: "gateway",
+  consumers,
+  trigger
+})
+const command = (trigger: string): About => ({
+  version: 1,
+  topic: "gateway-commands",
+  producer: "saga",
+  consumers: ["gateway"],
+  trigger
+})
+
+const call = {
+  payment_id: Schema.String,
+  provider: Provider,
+  /** Attempt number of this payment at this provider, from 1. */
+  attempt: Schema.Int,
+  /** Wire request of this operation within the attempt, from 1. */
+  try: Schema.Int,
+  operation: Operation
+}
+const exampleCall = {
+  payment_id: EXAMPLE.payment,
+  provider: "stripe",
+  attempt: 1,
+  try: 1,
+  operation: "charge"
+} as const
+
+export const GatewayEvents = {
+  GatewayRequestSent: entry(
+    about("the intent to call a provider, recorded before any byte leaves"),
+    { ...call, amount: Minor, currency: Currency, idempotency_key: Schema.String, reason: Schema.String },
+    {
+      ...exampleCall,
+      amount: "100000",
+      currency: "USD",
+      idempotency_key: `${EXAMPLE.payment}:stripe:1:charge`,
+      reason: "first provider of the order that supports USD"
+    }
+  ),
+  GatewayResponseReceived: entry(
+    about("a provider answered and the answer says something about the money"),
+    {
+      ...call,
+      outcome: Outcome,
+      /** The provider's id of the charge (Stripe `pi_…`, PayPal capture id). */
+      provider_reference: Schema.optionalKey(Schema.String),
+      /** What the attempt can be read or fenced by, once known (Stripe `pi_…`, PayPal authorization id). */
+      handle: Schema.optionalKey(Schema.String),
+      code: Schema.optionalKey(Schema.String),
+      decline_class: Schema.optionalKey(DeclineClass),
+      message: Schema.optionalKey(Schema.String)
+    },
+    { ...exampleCall, outcome: "succeeded", provider_reference: "pi_3QK", handle: "pi_3QK" }
+  ),
+  GatewayTimeoutOccurred: entry(
+    about("a call ended without a usable answer: the outcome is unknown"),
+    {
+      payment_id: Schema.String,
+      provider: Provider,
+      attempt: Schema.Int,
+      attempt_number: Schema.Int,
+      operation: Operation,
+      /** `timeout`, `reset`, `http_503`, `unreadable_answer` … */
+      reason: Schema.String,
+      handle: Schema.optionalKey(Schema.String),
+      next_retry_in_seconds: Schema.Finite,
+      circuit_breaker_failures: Schema.Int
+    },
+    {
+      payment_id: EXAMPLE.payment,
+      provider: "stripe",
+      attempt: 1,
+      attempt_number: 1,
+      operation: "charge",
+      reason: "timeout",
+      next_retry_in_seconds: 1,
+      circuit_breaker_failures: 1
+    }
+  ),
+  GatewayFallbackTriggered: entry(
+    about("no earlier attempt can take money any more, so the next provider may be asked"),
+    {
+      payment_id: Schema.String,
+      primary_provider: Provider,
+      fallback_provider: Provider,
+      primary_failure_reason: Schema.String
+    },
+    {
+      payment_id: EXAMPLE.payment,
+      primary_provider: "stripe",
+      fallback_provider: "paypal",
+      primary_failure_reason: "fenced: the unknown attempt was cancelled at stripe"
+    }
+  ),
+  GatewayQueued: entry(
+    about("every eligible breaker is open before any attempt: the payment waits"),
+    { payment_id: Schema.String, until: Time, reason: Schema.String },
+    { payment_id: EXAMPLE.payment, until: EXAMPLE.time, reason: "breakers of stripe and paypal are open" }
+  ),
+  GatewayPaymentFailed: entry(
+    about("no provider took the money and none can any more"),
+    {
+      payment_id: Schema.String,
+      code: Schema.Literals(["PAYMENT_DECLINED", "GATEWAY_UNAVAILABLE"]),
+      reason: Schema.String,
+      provider: Schema.optionalKey(Provider),
+      provider_code: Schema.optionalKey(Schema.String)
+    },
+    {
+      payment_id: EXAMPLE.payment,
+      code: "PAYMENT_DECLINED",
+      reason: "the issuer declined",
+      provider: "stripe",
+      provider_code: "generic_decline"
+    }
+  ),
+  GatewayClosed: entry(
+    about("the saga asked to close the payment and no attempt can take money; any later start is refused"),
+    { payment_id: Schema.String },
+    { payment_id: EXAMPLE.payment }
+  ),
+  GatewayCloseRefused: entry(
+    about("an attempt could still take money, so the saga must wait"),
+    { payment_id: Schema.String, reason: Schema.String },
+    { payment_id: EXAMPLE.payment, reason: "attempt 1 at stripe is unknown" }
+  ),
+  GatewayReviewRequired: entry(
+    about("an outcome stayed unknown for UNKNOWN_REVIEW_MS: a person looks, the machine keeps asking daily", [
+      "metrics"
+    ]),
+    { payment_id: Schema.String, provider: Provider, attempt: Schema.Int, since: Time },
+    { payment_id: EXAMPLE.payment, provider: "stripe", attempt: 1, since: EXAMPLE.time }
+  ),
+  LateSuccessReversed: entry(
+    about("a charge that came to light after the payment went elsewhere was given back at its provider", [
+      "metrics",
+      "notification"
+    ]),
+    {
+      payment_id: Schema.String,
+      provider: Provider,
+      attempt: Schema.Int,
+      amount: Minor,
+      currency: Currency,
+      provider_reference: Schema.String
+    },
+    {
+      payment_id: EXAMPLE.payment,
+      provider: "stripe",
+      attempt: 1,
+      amount: "100000",
+      currency: "USD",
+      provider_reference: "re_1QK"
+    }
+  ),
+  CircuitBreakerOpened: entry(
+    about("too many calls of a provider failed", ["metrics"]),
+    { gateway_provider: Provider, failure_count: Schema.Int, estimated_recovery_time: Time, reason: Schema.String },
+    {
+      gateway_provider: "stripe",
+      failure_count: 5,
+      estimated_recovery_time: EXAMPLE.time,
+      reason: "5 failures in a row"
+    }
+  ),
+  CircuitBreakerHalfOpened: entry(
+    about("the reset time is over: one probe may pass", ["metrics"]),
+    { gateway_provider: Provider },
+    { gateway_provider: "stripe" }
+  ),
+  CircuitBreakerClosed: entry(
+    about("the probe succeeded", ["metrics"]),
+    { gateway_provider: Provider },
+    { gateway_provider: "stripe" }
+  )
+} as const
+export type GatewayEvent = FactOf<typeof GatewayEvents>
+
+export const GatewayCommands = {
+  ProcessWithGateway: entry(
+    command("the wallet has paid into clearing"),
+    {
+      payment_id: Schema.String,
+      amount: Minor,
+      currency: Currency,
+      merchant_id: Schema.String,
+      /** When the saga gives up waiting for a provider whose breaker is open. */
+      deadline: Time
+    },
+    { payment_id: EXAMPLE.payment, amount: "100000", currency: "USD", merchant_id: "book-shop", deadline: EXAMPLE.time }
+  ),
+  VerifyWithGateway: entry(
+    command("a timeout or a restart: ask the provider, decide nothing"),
+    { payment_id: Schema.String, reason: Schema.String },
+    { payment_id: EXAMPLE.payment, reason: "step timeout" }
+  ),
+  CloseGateway: entry(
+    command("the saga wants to compensate and asks first"),
+    { payment_id: Schema.String, reason: Schema.String },
+    { payment_id: EXAMPLE.payment, reason: "saga timeout" }
+  )
+} as const
+export type GatewayCommand = FactOf<typeof GatewayCommands>

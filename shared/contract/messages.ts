@@ -1,0 +1,27 @@
+/** All messages there are, by type. */
+import type { Catalogue, Entry } from "./catalogue.ts"
+import { GatewayCommands, GatewayEvents } from "./gateway.ts"
+import { PaymentCommands, PaymentEvents } from "./payment.ts"
+import { NotificationCommands, NotificationEvents, SagaEvents } from "./saga.ts"
+import { TimerMessages } from "./timer.ts"
+import { WalletCommands, WalletEvents } from "./wallet.ts"
+
+export const EVENTS = {
+  ...PaymentEvents,
+  ...WalletEvents,
+  ...GatewayEvents,
+  ...SagaEvents,
+  ...NotificationEvents
+} as const
+export const COMMANDS = {
+  ...PaymentCommands,
+  ...WalletCommands,
+  ...GatewayCommands,
+  ...NotificationCommands,
+  ...TimerMessages
+} as const
+
+const all: Catalogue = { ...EVENTS, ...COMMANDS }
+
+export const describe = (type: string): Entry | undefined => (Object.hasOwn(all, type) ? all[type] : undefined)
+export const types = (): ReadonlyArray<string> => Object.keys(all)

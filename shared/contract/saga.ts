@@ -1,0 +1,144 @@
+/** Saga facts, and the commands to those who tell the user. One stream `saga-{payment_id}` a payment. */
+import { Schema } from "effect"
+import { type About, EXAMPLE, entry, type FactOf, Time } from "./catalogue.ts"
+import { Currency, Minor } from "./money.ts"
+import { Failure } from "./payment.ts"
+
+export const Step = Schema.Literals([
+  "ValidatePayment",
+  "CheckWalletBalance",
+  "DeductWalletBalance",
+  "ProcessWithGateway",
+  "ConfirmPayment"
+])
+export type Step = typeof Step.Type
+
+const about = (trigger: string, consumers: About["consumers"] = ["metrics"]): About => ({
+  version: 1,
+  topic: "saga-events",
+  producer: "saga",
+  consumers,
+  trigger
+})
+const step = { payment_id: Schema.String, step: Step }
+const exampleStep = { payment_id: EXAMPLE.payment, step: "DeductWalletBalance" } as const
+const exampleFailure = { code: "INSUFFICIENT_FUNDS", stage: "WALLET_VALIDATION", reason: "750.00 USD short" } as const
+
+export const SagaEvents = {
+  SagaStarted: entry(
+    about("a payment was initiated"),
+    {
+      payment_id: Schema.String,
+      wallet_id: Schema.String,
+      user_id: Schema.String,
+      merchant_id: Schema.String,
+      amount: Minor,
+      currency: Currency,
+      initiated_at: Time,
+      deadline: Time
+    },
+    {
+      payment_id: EXAMPLE.payment,
+      wallet_id: EXAMPLE.wallet,
+      user_id: "ana",
+      merchant_id: "book-shop",
+      amount: "100000",
+      currency: "USD",
+      initiated_at: EXAMPLE.time,
+      deadline: EXAMPLE.time
+    }
+  ),
+  SagaStepCompleted: entry(
+    about("the step's answer arrived; the next step's command is sent in the same commit"),
+    { ...step, provider: Schema.optionalKey(Schema.String), provider_reference: Schema.optionalKey(Schema.String) },
+    exampleStep
+  ),
+  SagaStepFailed: entry(
+    about("the step refused: what was done before it is undone"),
+    { ...step, failure: Failure },
+    { ...exampleStep, failure: exampleFailure }
+  ),
+  SagaStepTimedOut: entry(
+    about("no answer within the step's time: the saga asks, it does not compensate"),
+    { ...step, action: Schema.Literals(["verify", "resend"]), recoveries: Schema.Int },
+    { ...exampleStep, action: "resend", recoveries: 1 }
+  ),
+  SagaAwaitingGateway: entry(
+    about("an attempt's outcome is unknown: the payment waits for the truth"),
+    { payment_id: Schema.String, since: Time, reason: Schema.String },
+    { payment_id: EXAMPLE.payment, since: EXAMPLE.time, reason: "provider_outcome_unknown" }
+  ),
+  SagaStuck: entry(
+    about("the saga has waited for more than 300 s; told once", ["metrics", "notification"]),
+    { payment_id: Schema.String, step: Step, since: Time },
+    { payment_id: EXAMPLE.payment, step: "ProcessWithGateway", since: EXAMPLE.time }
+  ),
+  CompensationStarted: entry(
+    about("a step failed, time is up with nothing at a provider, or a cancellation was accepted"),
+    { payment_id: Schema.String, failure: Failure, undo: Schema.Array(Step) },
+    { payment_id: EXAMPLE.payment, failure: exampleFailure, undo: ["DeductWalletBalance"] }
+  ),
+  CompensationCompleted: entry(
+    about("everything done is undone and the payment is marked"),
+    { payment_id: Schema.String },
+    { payment_id: EXAMPLE.payment }
+  ),
+  SagaCompleted: entry(
+    about("the payment is confirmed", ["metrics", "notification"]),
+    { payment_id: Schema.String },
+    { payment_id: EXAMPLE.payment }
+  ),
+  SagaFailed: entry(
+    about("the compensation is complete", ["metrics", "notification"]),
+    { payment_id: Schema.String, failure: Failure },
+    { payment_id: EXAMPLE.payment, failure: exampleFailure }
+  ),
+  SagaParked: entry(
+    about("at most 3 recoveries helped nothing: a person is paged", ["metrics", "notification"]),
+    { payment_id: Schema.String, step: Step, reason: Schema.String },
+    { ...exampleStep, reason: "no answer after 3 recoveries" }
+  )
+} as const
+export type SagaEvent = FactOf<typeof SagaEvents>
+
+export const NotificationCommands = {
+  NotifyUser: entry(
+    {
+      version: 1,
+      topic: "notification-commands",
+      producer: "saga",
+      consumers: ["notification"],
+      trigger: "the saga ended"
+    },
+    {
+      payment_id: Schema.String,
+      user_id: Schema.String,
+      outcome: Schema.Literals(["completed", "failed", "cancelled"]),
+      amount: Minor,
+      currency: Currency,
+      failure: Schema.optionalKey(Failure)
+    },
+    { payment_id: EXAMPLE.payment, user_id: "ana", outcome: "completed", amount: "100000", currency: "USD" }
+  )
+} as const
+export type NotificationCommand = FactOf<typeof NotificationCommands>
+
+export const NotificationEvents = {
+  UserNotified: entry(
+    {
+      version: 1,
+      topic: "metrics-events",
+      producer: "notification",
+      consumers: ["metrics"],
+      trigger: "the user's message is stored"
+    },
+    { payment_id: Schema.String, user_id: Schema.String, title: Schema.String, message: Schema.String },
+    {
+      payment_id: EXAMPLE.payment,
+      user_id: "ana",
+      title: "Payment completed",
+      message: "You paid 1000.00 USD to book-shop."
+    }
+  )
+} as const
+export type NotificationEvent = FactOf<typeof NotificationEvents>

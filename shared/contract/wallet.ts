@@ -1,0 +1,180 @@
+/** Wallet facts and commands. One stream `wallet-{id}` each, holds inside. */
+import { Schema } from "effect"
+import { type About, EXAMPLE, entry, type FactOf, Metadata, Time } from "./catalogue.ts"
+import { Currency, Minor } from "./money.ts"
+
+const about = (trigger: string, consumers: About["consumers"] = ["metrics"]): About => ({
+  version: 1,
+  topic: "wallet-events",
+  producer: "wallet",
+  consumers,
+  trigger
+})
+const command = (trigger: string, producer: About["producer"] = "saga"): About => ({
+  version: 1,
+  topic: "wallet-commands",
+  producer,
+  consumers: ["wallet"],
+  trigger
+})
+
+/** What the wallet holds after the event: `balance` = `available` + held. */
+const after = { balance: Minor, available: Minor }
+const movement = { wallet_id: Schema.String, payment_id: Schema.String, amount: Minor, currency: Currency, ...after }
+const exampleMovement = {
+  wallet_id: EXAMPLE.wallet,
+  payment_id: EXAMPLE.payment,
+  amount: "80000",
+  currency: "USD",
+  balance: "20000",
+  available: "20000"
+}
+
+/** Why a wallet does not pay. */
+export const FundsRefusal = Schema.Literals([
+  "INSUFFICIENT_FUNDS",
+  "INSUFFICIENT_FUNDS_CONCURRENT",
+  "WALLET_LOCKED",
+  "WALLET_NOT_FOUND",
+  "CURRENCY_MISMATCH"
+])
+export type FundsRefusal = typeof FundsRefusal.Type
+
+const funds = {
+  wallet_id: Schema.String,
+  payment_id: Schema.String,
+  currency: Currency,
+  requested_amount: Minor,
+  available_balance: Minor,
+  deficit_amount: Minor
+}
+const exampleFunds = {
+  wallet_id: EXAMPLE.wallet,
+  payment_id: EXAMPLE.payment,
+  currency: "USD",
+  requested_amount: "100000",
+  available_balance: "25000",
+  deficit_amount: "75000"
+}
+
+export const WalletEvents = {
+  WalletCreated: entry(
+    about("a client opened a wallet"),
+    { wallet_id: Schema.String, user_id: Schema.String, currency: Currency, metadata: Schema.optionalKey(Metadata) },
+    { wallet_id: EXAMPLE.wallet, user_id: "ana", currency: "USD" }
+  ),
+  WalletCredited: entry(
+    about("a top-up arrived", ["metrics", "notification"]),
+    {
+      wallet_id: Schema.String,
+      credit_id: Schema.String,
+      amount: Minor,
+      currency: Currency,
+      reference: Schema.String,
+      ...after
+    },
+    {
+      wallet_id: EXAMPLE.wallet,
+      credit_id: EXAMPLE.other,
+      amount: "100000",
+      currency: "USD",
+      reference: "bank transfer 4711",
+      balance: "100000",
+      available: "100000"
+    }
+  ),
+  WalletBalanceChecked: entry(
+    about("the saga asked whether the money is there; advice, nothing is set aside", ["saga"]),
+    {
+      ...funds,
+      sufficient_funds: Schema.Boolean,
+      code: Schema.optionalKey(FundsRefusal),
+      concurrent_payment_id: Schema.optionalKey(Schema.String)
+    },
+    { ...exampleFunds, sufficient_funds: false, code: "INSUFFICIENT_FUNDS" }
+  ),
+  WalletDeducted: entry(
+    about("the payment's amount left the wallet for clearing", ["saga", "metrics"]),
+    movement,
+    exampleMovement
+  ),
+  WalletDeductionFailed: entry(
+    about("the wallet does not pay: funds, lock or currency", ["saga", "metrics"]),
+    { ...funds, code: FundsRefusal, concurrent_payment_id: Schema.optionalKey(Schema.String) },
+    { ...exampleFunds, code: "INSUFFICIENT_FUNDS_CONCURRENT", concurrent_payment_id: EXAMPLE.other }
+  ),
+  WalletRefunded: entry(
+    about("a deduction was undone: the amount is back from clearing", ["saga", "metrics"]),
+    movement,
+    { ...exampleMovement, balance: "100000", available: "100000" }
+  ),
+  WalletDeductionVoided: entry(
+    about("a deduction that never happened was undone: a later one for this payment is refused", ["saga"]),
+    { wallet_id: Schema.String, payment_id: Schema.String },
+    { wallet_id: EXAMPLE.wallet, payment_id: EXAMPLE.payment }
+  ),
+  WalletLocked: entry(
+    about("an operator or client locked the wallet"),
+    { wallet_id: Schema.String, reason: Schema.String },
+    { wallet_id: EXAMPLE.wallet, reason: "stolen phone" }
+  ),
+  WalletUnlocked: entry(
+    about("the lock was lifted"),
+    { wallet_id: Schema.String, reason: Schema.String },
+    { wallet_id: EXAMPLE.wallet, reason: "phone found" }
+  )
+} as const
+export type WalletEvent = FactOf<typeof WalletEvents>
+
+const payment = {
+  wallet_id: Schema.String,
+  payment_id: Schema.String,
+  amount: Minor,
+  currency: Currency,
+  /** When the client asked: both commands carry it, so that the concurrency rule is deterministic (DECISIONS D2). */
+  initiated_at: Time
+}
+const examplePayment = {
+  wallet_id: EXAMPLE.wallet,
+  payment_id: EXAMPLE.payment,
+  amount: "80000",
+  currency: "USD",
+  initiated_at: EXAMPLE.time
+}
+
+export const WalletCommands = {
+  CreateWallet: entry(
+    command("POST /wallets", "api"),
+    { wallet_id: Schema.String, user_id: Schema.String, currency: Currency, metadata: Schema.optionalKey(Metadata) },
+    { wallet_id: EXAMPLE.wallet, user_id: "ana", currency: "USD" }
+  ),
+  CreditWallet: entry(
+    command("POST /wallets/{id}/credits", "api"),
+    { wallet_id: Schema.String, credit_id: Schema.String, amount: Minor, currency: Currency, reference: Schema.String },
+    {
+      wallet_id: EXAMPLE.wallet,
+      credit_id: EXAMPLE.other,
+      amount: "100000",
+      currency: "USD",
+      reference: "bank transfer 4711"
+    }
+  ),
+  CheckWalletBalance: entry(command("the payment is valid"), payment, examplePayment),
+  DeductWalletBalance: entry(command("the wallet says that the money is there"), payment, examplePayment),
+  RefundWalletBalance: entry(
+    command("the saga compensates"),
+    { wallet_id: Schema.String, payment_id: Schema.String },
+    { wallet_id: EXAMPLE.wallet, payment_id: EXAMPLE.payment }
+  ),
+  LockWallet: entry(
+    command("POST /wallets/{id}/lock", "api"),
+    { wallet_id: Schema.String, reason: Schema.String },
+    { wallet_id: EXAMPLE.wallet, reason: "stolen phone" }
+  ),
+  UnlockWallet: entry(
+    command("POST /wallets/{id}/unlock", "api"),
+    { wallet_id: Schema.String, reason: Schema.String },
+    { wallet_id: EXAMPLE.wallet, reason: "phone found" }
+  )
+} as const
+export type WalletCommand = FactOf<typeof WalletCommands>
