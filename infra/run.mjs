@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { bun, root, setup } from "./setup.mjs"
 
 const node = process.execPath
-const typescript = (/** @type {string} */ file) => [bun, "--no-orphans", file]
+const typescript = (/** @type {string} */ file) => [bun, "--preload", "./infra/lifeline.ts", file]
 const packaged = (/** @type {string[]} */ ...path) => [node, join(root, "node_modules", ...path)]
 
 /** What each command runs; the caller's arguments follow. */
@@ -22,20 +22,33 @@ const commands = {
 
 /**
  * A Ctrl-C in a terminal reaches us twice (from the terminal, and forwarded by npm), and would reach the child as well.
- * So the child gets its own process group and hears from us alone: what comes within this time is one and the same signal.
- * If we are killed, bun's --no-orphans ends the child, for our group no longer covers it.
+ * So the child gets its own process group and hears from us alone; what comes within this time is one and the same
+ * signal. Killing our group no longer ends the child, therefore it holds a line to us and ends when we are gone.
  */
 const SAME_SIGNAL_MS = 500
 
+/** How often to look whether npm is still there. If it was killed, nobody is left who could stop us, so we stop. */
+const PARENT_CHECK_MS = 250
+
 const execute = ([program, ...args]) => {
-  const child = spawn(program, args, { cwd: root, stdio: "inherit", detached: process.platform !== "win32" })
+  const child = spawn(program, args, {
+    cwd: root,
+    stdio: program === bun ? ["inherit", "inherit", "inherit", "ipc"] : "inherit",
+    detached: process.platform !== "win32"
+  })
   let forwardedAt = Number.NEGATIVE_INFINITY
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
-    process.on(signal, () => {
-      if (performance.now() - forwardedAt < SAME_SIGNAL_MS) return
-      forwardedAt = performance.now()
-      child.kill(signal)
-    })
+  const forward = (/** @type {string} */ signal) => {
+    if (performance.now() - forwardedAt < SAME_SIGNAL_MS) return
+    forwardedAt = performance.now()
+    child.kill(signal)
+  }
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, forward)
+  const parent = process.ppid
+  const watch = setInterval(() => {
+    if (process.env.npm_lifecycle_event === undefined || process.ppid === parent) return
+    clearInterval(watch)
+    forward("SIGTERM")
+  }, PARENT_CHECK_MS)
   child.on("error", (error) => {
     console.error(`${program} could not be started: ${error.message}`)
     process.exit(1)

@@ -68,7 +68,7 @@ let stopped = false
 
 const runFile = async (file: string, flags: ReadonlyArray<string>, environment: Bun.Env, live: boolean) => {
   // The shell only joins the two outputs, so that a message stays beside the test that printed it.
-  const command = ["sh", "-c", 'exec "$0" "$@" 2>&1', process.execPath, "--no-orphans", "test", `./${file}`, ...flags]
+  const command = ["sh", "-c", 'exec "$0" "$@" 2>&1', process.execPath, "test", `./${file}`, ...flags]
   const color = process.stdout.isTTY ? { FORCE_COLOR: "1" } : {}
   const child = Bun.spawn(command, {
     cwd: root,
