@@ -1,0 +1,35 @@
+/**
+ * Labelled points between two writes, or between a write and an outside call, where a test may end the world. In
+ * production a point is a void effect; the simulation installs an interruption, a kill test `CRASH_AT=label:n`.
+ */
+import { Context, Effect, Layer } from "effect"
+
+export const CRASH_POINTS = [
+  "journal.before-write",
+  "journal.after-write",
+  "processor.before-effects",
+  "gateway.before-call",
+  "gateway.after-call",
+  "timers.before-fire",
+  "api.before-answer"
+] as const
+export type CrashPoint = (typeof CRASH_POINTS)[number]
+
+export const CrashPoints = Context.Reference<(label: CrashPoint) => Effect.Effect<void>>("shared/CrashPoints", {
+  defaultValue: () => () => Effect.void
+})
+
+export const reach = (label: CrashPoint): Effect.Effect<void> => Effect.flatMap(CrashPoints, (at) => at(label))
+
+/** `CRASH_AT=gateway.after-call:3` ends the process with SIGKILL the third time that point is reached. */
+export const crashAt = (setting: string | undefined) => {
+  if (setting === undefined || setting === "") return Layer.empty
+  const [label, count = "1"] = setting.split(":")
+  if (!CRASH_POINTS.some((point) => point === label)) throw new Error(`CRASH_AT: no crash point ${label}`)
+  let left = Number(count)
+  return Layer.succeed(CrashPoints, (at) =>
+    Effect.sync(() => {
+      if (at === label && --left === 0) process.kill(process.pid, "SIGKILL")
+    })
+  )
+}
