@@ -15,6 +15,10 @@ test("a process that dies counts as a failure", () => {
   expect(readTotals(output("", " 2 pass\n 0 fail\n 1 error"), 1)).toMatchObject({ passed: 2, failed: 1 })
 })
 
+test("a test file without a test counts as a failure", () => {
+  expect(readTotals(output("", " 0 pass\n 0 fail"), 0)).toMatchObject({ passed: 0, failed: 1 })
+})
+
 test("a skipped test without a printed reason counts as a failure", () => {
   expect(readTotals(output("(skip) b", " 1 pass\n 1 skip\n 0 fail"), 0)).toMatchObject({ failed: 1, skipped: 1 })
 })

@@ -53,7 +53,8 @@ export const readTotals = (output: string, exitCode: number): Totals => {
   }
   const totals = { passed: count("pass"), failed: count("fail"), skipped: count("skip") + count("todo") }
   if (exitCode !== 0 && totals.failed === 0)
-    return { ...totals, failed: 1, complaint: `ended with code ${exitCode}: an error outside its tests, or no test` }
+    return { ...totals, failed: 1, complaint: `ended with code ${exitCode}: an error outside its tests` }
+  if (totals.passed + totals.failed + totals.skipped === 0) return { ...totals, failed: 1, complaint: "has no test" }
   if (totals.skipped > 0 && !/^skipped: \S/m.test(output))
     return { ...totals, failed: totals.failed + 1, complaint: "skips a test and prints no line `skipped: <reason>`" }
   return totals
