@@ -1,0 +1,107 @@
+/** The control plane, `/_sim/…`: arm faults, read the truth, set the call-backs, move the clock. */
+import { advanceClock, iso, now } from "./clock.ts"
+import { BadControl, decodeBehaviour, type Faults, fields, integer } from "./faults.ts"
+import type { Ledger } from "./ledger.ts"
+import { type Answer, type Call, PROVIDERS, type Provider } from "./provider.ts"
+import type { Tasks } from "./tasks.ts"
+import { decodeSettings, type Webhooks } from "./webhooks.ts"
+import type { Wire } from "./wire.ts"
+
+export type Controlled = {
+  readonly faults: Faults
+  readonly ledger: Ledger
+  readonly wire: Wire
+  readonly tasks: Tasks
+  readonly webhooks: Webhooks
+  readonly providers: ReadonlyArray<Provider>
+}
+
+const CLOCK_STEP_MAX_MS = 400 * 24 * 3600 * 1000
+
+const json = (status: number, body: string | object): Answer => ({
+  status,
+  body: typeof body === "string" ? body : JSON.stringify(body),
+  headers: { "content-type": "application/json" }
+})
+
+const parse = (text: string): unknown => {
+  try {
+    return text.trim() === "" ? {} : (JSON.parse(text) as unknown)
+  } catch {
+    throw new BadControl("body: not JSON")
+  }
+}
+
+const read = (sim: Controlled, path: string): Answer | undefined => {
+  switch (path) {
+    case "/_sim/health":
+      return json(200, { status: "ok", now: iso(now()) })
+    case "/_sim/ledger":
+      return json(200, sim.ledger.json())
+    case "/_sim/wire":
+      return json(200, sim.wire.json())
+    case "/_sim/webhooks":
+      return json(200, sim.webhooks.settings)
+    default:
+      return undefined
+  }
+}
+
+const write = (sim: Controlled, path: string, body: string): Answer | undefined => {
+  switch (path) {
+    case "/_sim/reset":
+      sim.faults.reset()
+      sim.webhooks.reset()
+      return json(200, { reset: true })
+    case "/_sim/webhooks": {
+      const settings = decodeSettings(parse(body))
+      sim.webhooks.set(settings)
+      return json(200, settings)
+    }
+    case "/_sim/clock": {
+      const ms = integer("advance_ms", fields(parse(body), ["advance_ms"])["advance_ms"], 1, CLOCK_STEP_MAX_MS)
+      if (ms === undefined) throw new BadControl("advance_ms: required")
+      advanceClock(ms)
+      sim.tasks.recheck()
+      return json(200, { now: iso(now()) })
+    }
+    default:
+      return undefined
+  }
+}
+
+const ofProvider = (sim: Controlled, path: string, body: string): Answer | undefined => {
+  const [, , name, action, more] = path.split("/")
+  const provider = PROVIDERS.find((known) => known === name)
+  if (action === undefined || more !== undefined) return undefined
+  if (provider === undefined) throw new BadControl(`provider: one of ${PROVIDERS.join(", ")}`)
+  if (action === "behaviour") {
+    const behaviour = decodeBehaviour(provider, parse(body))
+    sim.faults.arm(behaviour)
+    const { id, random: _random, ...armed } = behaviour
+    return json(200, { provider: id, ...armed })
+  }
+  const control = sim.providers.find((known) => known.name === provider)?.controls[action]
+  return control === undefined ? undefined : json(200, control(parse(body)))
+}
+
+const problem = (status: number, title: string, detail: string): Answer => ({
+  status,
+  body: JSON.stringify({ type: "about:blank", title, status, detail }),
+  headers: { "content-type": "application/problem+json" }
+})
+
+export const control = (sim: Controlled, call: Call): Answer => {
+  try {
+    const found =
+      call.method === "GET"
+        ? read(sim, call.path)
+        : call.method === "POST"
+          ? (write(sim, call.path, call.body) ?? ofProvider(sim, call.path, call.body))
+          : undefined
+    return found ?? problem(404, "Not found", `no ${call.method} ${call.path} in the control plane`)
+  } catch (error) {
+    if (error instanceof BadControl) return problem(400, "Bad control input", error.message)
+    throw error
+  }
+}
