@@ -31,6 +31,7 @@ export const serverArguments = (settings: PostgresSettings, port: number): Reado
     full_page_writes: onOff(settings.durable),
     statement_timeout: settings.statementTimeoutMs,
     idle_in_transaction_session_timeout: settings.idleInTransactionTimeoutMs,
+    client_connection_check_interval: "1s", // a statement whose client is gone would hold its locks to the end
     timezone: "UTC",
     log_timezone: "UTC",
     log_line_prefix: "%m [%p] %a ",
