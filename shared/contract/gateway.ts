@@ -72,7 +72,15 @@ const exampleCall = {
 export const GatewayEvents = {
   GatewayRequestSent: entry(
     about("the intent to call a provider, recorded before any byte leaves"),
-    { ...call, amount: Minor, currency: Currency, idempotency_key: Schema.String, reason: Schema.String },
+    {
+      ...call,
+      amount: Minor,
+      currency: Currency,
+      idempotency_key: Schema.String,
+      reason: Schema.String,
+      /** On a charge: until when the payment may wait for a provider whose breaker is open. */
+      deadline: Schema.optionalKey(Time)
+    },
     {
       ...exampleCall,
       amount: "100000",
@@ -88,13 +96,25 @@ export const GatewayEvents = {
       outcome: Outcome,
       /** The provider's id of the charge (Stripe `pi_…`, PayPal capture id). */
       provider_reference: Schema.optionalKey(Schema.String),
-      /** What the attempt can be read or fenced by, once known (Stripe `pi_…`, PayPal authorization id). */
+      /** What the attempt can be read or fenced by, once known (Stripe `pi_…`, PayPal order id). */
       handle: Schema.optionalKey(Schema.String),
       code: Schema.optionalKey(Schema.String),
       decline_class: Schema.optionalKey(DeclineClass),
-      message: Schema.optionalKey(Schema.String)
+      message: Schema.optionalKey(Schema.String),
+      /** What the provider says it charged: on every outcome that says money moved. */
+      amount: Schema.optionalKey(Minor),
+      currency: Schema.optionalKey(Currency),
+      /** With code `breaker_open`: when the breaker may let a probe pass. */
+      retry_at: Schema.optionalKey(Time)
     },
-    { ...exampleCall, outcome: "succeeded", provider_reference: "pi_3QK", handle: "pi_3QK" }
+    {
+      ...exampleCall,
+      outcome: "succeeded",
+      provider_reference: "pi_3QK",
+      handle: "pi_3QK",
+      amount: "100000",
+      currency: "USD"
+    }
   ),
   GatewayTimeoutOccurred: entry(
     about("a call ended without a usable answer: the outcome is unknown"),

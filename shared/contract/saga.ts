@@ -58,15 +58,27 @@ export const SagaEvents = {
     { ...step, failure: Failure },
     { ...exampleStep, failure: exampleFailure }
   ),
-  SagaStepTimedOut: entry(
-    about("no answer within the step's time: the saga asks, it does not compensate"),
-    { ...step, action: Schema.Literals(["verify", "resend"]), recoveries: Schema.Int },
-    { ...exampleStep, action: "resend", recoveries: 1 }
+  SagaRecoveryAttempted: entry(
+    about(
+      "a step's time is up or the process started anew: send again (continue), or ask the provider (verify, close)"
+    ),
+    {
+      ...step,
+      action: Schema.Literals(["continue", "verify", "close"]),
+      reason: Schema.Literals(["step_timeout", "saga_timeout", "restart", "operator"]),
+      /** How often continue was tried in a row; asking does not count. */
+      recoveries: Schema.Int
+    },
+    { ...exampleStep, action: "continue", reason: "step_timeout", recoveries: 1 }
   ),
-  SagaAwaitingGateway: entry(
-    about("an attempt's outcome is unknown: the payment waits for the truth"),
-    { payment_id: Schema.String, since: Time, reason: Schema.String },
-    { payment_id: EXAMPLE.payment, since: EXAMPLE.time, reason: "provider_outcome_unknown" }
+  SagaGatewayHeard: entry(
+    about("the gateway told of something other than the end: the step's time begins anew"),
+    {
+      payment_id: Schema.String,
+      status: Schema.Literals(["PROCESSING", "AWAITING_GATEWAY"]),
+      reason: Schema.String
+    },
+    { payment_id: EXAMPLE.payment, status: "AWAITING_GATEWAY", reason: "provider_outcome_unknown" }
   ),
   SagaStuck: entry(
     about("the saga has waited for more than 300 s; told once", ["metrics", "notification"]),
@@ -78,6 +90,7 @@ export const SagaEvents = {
     { payment_id: Schema.String, failure: Failure, undo: Schema.Array(Step) },
     { payment_id: EXAMPLE.payment, failure: exampleFailure, undo: ["DeductWalletBalance"] }
   ),
+  CompensationStepCompleted: entry(about("one step is undone; the next one's undoing is sent"), step, exampleStep),
   CompensationCompleted: entry(
     about("everything done is undone and the payment is marked"),
     { payment_id: Schema.String },

@@ -163,8 +163,15 @@ export const WalletCommands = {
   DeductWalletBalance: entry(command("the wallet says that the money is there"), payment, examplePayment),
   RefundWalletBalance: entry(
     command("the saga compensates"),
-    { wallet_id: Schema.String, payment_id: Schema.String },
-    { wallet_id: EXAMPLE.wallet, payment_id: EXAMPLE.payment }
+    {
+      wallet_id: Schema.String,
+      payment_id: Schema.String,
+      amount: Minor,
+      currency: Currency,
+      /** The saga has seen WalletDeducted. Then the money goes back even where the wallet no longer remembers. */
+      deducted: Schema.Boolean
+    },
+    { wallet_id: EXAMPLE.wallet, payment_id: EXAMPLE.payment, amount: "80000", currency: "USD", deducted: true }
   ),
   LockWallet: entry(
     command("POST /wallets/{id}/lock", "api"),

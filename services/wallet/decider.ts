@@ -1,0 +1,76 @@
+/** The wallet service as the journal runs it. */
+import { Schema, SchemaTransformation } from "effect"
+import { Metadata } from "../../shared/contract/catalogue.ts"
+import type { Message } from "../../shared/contract/envelope.ts"
+import { Currency, Minor } from "../../shared/contract/money.ts"
+import { WalletCommands, type WalletEvent } from "../../shared/contract/wallet.ts"
+import { type Decider, NOTHING } from "../../shared/runtime/decider.ts"
+import { fromEntries, size, toEntries } from "./deductions.ts"
+import { postings, project } from "./projections.ts"
+import { decide, evolve, type Settings, type State } from "./wallet.ts"
+
+const commands: ReadonlySet<string> = new Set([...Object.keys(WalletCommands), "TimerFired"])
+
+export const walletStream = (walletId: string): string => `wallet-${walletId}`
+
+const route = (message: Message): string | undefined =>
+  commands.has(message.type) && message.subject.startsWith("wallet-") ? message.subject : undefined
+
+const Stored = Schema.NullOr(
+  Schema.Struct({
+    currency: Currency,
+    userId: Schema.String,
+    balance: Minor,
+    held: Minor,
+    locked: Schema.Boolean,
+    metadata: Schema.NullOr(Metadata),
+    createdAt: Schema.Finite,
+    version: Schema.Int,
+    deductions: Schema.Array(
+      Schema.Struct({
+        payment: Schema.String,
+        amount: Minor,
+        time: Schema.Finite,
+        version: Schema.Int,
+        status: Schema.Literals(["deducted", "refunded", "voided"])
+      })
+    )
+  })
+)
+
+const codec = ({ rememberMs }: Settings): Schema.Codec<State, unknown> =>
+  Stored.pipe(
+    Schema.decodeTo(
+      Schema.declare((_state): _state is State => true),
+      SchemaTransformation.transform<State, typeof Stored.Type>({
+        decode: (stored) =>
+          stored === null
+            ? undefined
+            : {
+                ...stored,
+                metadata: stored.metadata ?? undefined,
+                deductions: fromEntries(stored.deductions, rememberMs)
+              },
+        encode: (state) =>
+          state === undefined
+            ? null
+            : { ...state, metadata: state.metadata ?? null, deductions: toEntries(state.deductions) }
+      })
+    )
+  )
+
+export const walletDecider = (settings: Settings): Decider<State, WalletEvent> => ({
+  service: "wallet",
+  topic: "wallet-events",
+  initial: undefined,
+  route,
+  begins: (message) => message.type === "CreateWallet",
+  decide: decide(settings),
+  evolve: evolve(settings),
+  react: () => NOTHING,
+  wakeAt: () => undefined,
+  postings,
+  project,
+  snapshot: { schema: 1, codec: codec(settings) },
+  size: (state) => (state === undefined ? 0 : size(state.deductions))
+})
