@@ -1,0 +1,276 @@
+/**
+ * One attempt: one provider asked for one payment under one key. It reads from top to bottom: what an attempt is, what an
+ * answer means, what is asked next and when, and what each event makes of it.
+ *
+ * The rule all of it serves: an unknown outcome is a state. Another provider may be asked only when this one cannot take
+ * money any more, as its own durable answer says (a refusal of the only send, or a fence), never because time passed.
+ */
+import type { GatewayEvent, Operation } from "../../shared/contract/gateway.ts"
+import type { Answered } from "./calls.ts"
+import type { Rules } from "./rules.ts"
+import type { Attempt, Payment, Status } from "./state.ts"
+
+type DataOf<Type extends GatewayEvent["type"]> = Extract<GatewayEvent, { readonly type: Type }>["data"]
+
+const UNRESOLVED: ReadonlySet<Status> = new Set<Status>(["STARTED", "UNKNOWN", "PENDING", "REVIEW"])
+
+/** Nobody knows yet: the attempt may take money now or later. At most one attempt of a payment is like this. */
+export const unresolved = (attempt: Attempt): boolean => UNRESOLVED.has(attempt.status)
+/** It may take money, or has taken it and keeps it: no other attempt may begin. */
+export const blocks = (attempt: Attempt): boolean => unresolved(attempt) || attempt.status === "SUCCEEDED"
+
+/** What an answer tells. */
+export type Verdict =
+  /** A duplicate, or a late answer without new truth. */
+  | "nothing"
+  /** The charge exists, in the amount that was asked. */
+  | "charged"
+  /** The provider took another amount or currency: no success, no failure, a person's case. */
+  | "mismatch"
+  /** It cannot take money: the only send was refused before execution, or the issuer declined. */
+  | "refused"
+  /** It can never take money any more: cancelled or voided. */
+  | "fenced"
+  | "pending"
+  /** Nothing was taken yet, though it still could be. */
+  | "not_charged"
+  | "unknown"
+  | "reversed"
+  /** The reversal was accepted and is not done yet. */
+  | "reversing"
+
+const asked = ({ asking }: Attempt, answer: Answered): boolean =>
+  asking !== undefined && asking.operation === answer.operation && asking.try === answer.try
+
+export const judge = (attempt: Attempt, answer: Answered, payment: Payment): Verdict => {
+  const expected = asked(attempt, answer)
+  if (attempt.status === "REVERSED" || attempt.status === "SUCCEEDED") return "nothing"
+  if (attempt.status === "REVERSING")
+    return answer.operation === "reverse" ? judgeReversal(answer, expected) : "nothing"
+  if (answer.operation === "reverse") return "nothing"
+  // A success is news in every other state, even after the fence: late truth is never dropped.
+  if (answer.outcome === "succeeded" || answer.outcome === "late_success") {
+    if (answer.amount === payment.amount && answer.currency === payment.currency) return "charged"
+    return attempt.mismatch && !expected ? "nothing" : attempt.mismatch ? "unknown" : "mismatch"
+  }
+  if (!unresolved(attempt)) return "nothing"
+  if (attempt.mismatch) return expected ? "unknown" : "nothing"
+  switch (answer.outcome) {
+    case "fenced":
+    // `reversed`: the provider shows the charge and its refund, so it has no money of this attempt and takes none.
+    case "reversed":
+      return "fenced"
+    // A decline is remembered under the key, so it also speaks for the sends that had no answer.
+    case "declined":
+      return "refused"
+    case "rejected":
+    case "not_sent":
+    case "not_executed":
+      if (isOnlySend(attempt, answer)) return "refused"
+      return expected ? "unknown" : "nothing"
+    case "pending":
+      return expected ? "pending" : "nothing"
+    case "not_charged":
+      return expected && answer.operation !== "charge" ? "not_charged" : expected ? "unknown" : "nothing"
+    case "unknown":
+      return expected ? "unknown" : "nothing"
+  }
+}
+
+const judgeReversal = (answer: Answered, expected: boolean): Verdict => {
+  if (answer.outcome === "reversed") return "reversed"
+  if (!expected) return "nothing"
+  return answer.outcome === "pending" ? "reversing" : "unknown"
+}
+
+/** A refusal before execution says nothing about an earlier send of the same key that may have been executed. */
+const isOnlySend = (attempt: Attempt, answer: Answered): boolean =>
+  answer.operation === "charge" &&
+  attempt.doubtful === 0 &&
+  attempt.unanswered.length === 1 &&
+  attempt.unanswered[0] === answer.try
+
+/** After so many reads in a row that told nothing the fence is asked: its own answer settles the matter as well. */
+const BLIND_MAX = 3
+
+/** What is asked next of an attempt whose end is not known. */
+export const nextOperation = (attempt: Attempt, closing: boolean, now: number, rules: Rules): Operation => {
+  if (attempt.status === "REVERSING") return "reverse"
+  if (attempt.mismatch) return "read"
+  if (attempt.seen === "not_charged") return mayReplay(attempt, closing, now, rules) ? "charge" : "fence"
+  if (attempt.seen === "pending") return closing ? "fence" : "read"
+  if (attempt.blind >= BLIND_MAX && (attempt.status !== "PENDING" || closing)) return "fence"
+  return "read"
+}
+
+/**
+ * Replaying is not a query: if the first request never executed, the replay charges now. So it needs a provider that
+ * still knows the key, a payment that still wants the money, and an answer that was no server error, because Stripe
+ * replays a stored 500 for 24 h.
+ */
+const mayReplay = (attempt: Attempt, closing: boolean, now: number, rules: Rules): boolean =>
+  !closing &&
+  !attempt.server_error &&
+  !attempt.reviewed &&
+  attempt.charges < rules.tries &&
+  now - attempt.started_at < rules.replay_ms[attempt.provider]
+
+const JITTER = 0.25
+
+/** How long to wait after an answer that told nothing. A server error needs no wait: the read and the fence come next. */
+export const delayMs = (attempt: Attempt, answer: Answered, rules: Rules): number => {
+  if (attempt.reviewed || attempt.mismatch) return rules.daily_ms
+  if (answer.operation === "charge" && isServerError(answer.reason)) return 0
+  return spacingMs(attempt.doubts, rules) * (1 + JITTER * answer.jitter)
+}
+
+const spacingMs = (doubts: number, rules: Rules): number =>
+  Math.min(rules.backoff_ms * 2 ** Math.min(doubts, 30), rules.recovery_ms)
+
+const isServerError = (reason: string | undefined): boolean => reason?.startsWith("http_5") === true
+
+/** A call that has no answer for that long will have none: its process is gone. */
+export const patienceMs = (rules: Rules): number => Math.max(rules.recovery_ms, 3 * rules.timeout_ms)
+
+/** An answer to what was asked is still to be expected. */
+export const awaited = (attempt: Attempt, now: number, rules: Rules): boolean =>
+  attempt.asking !== undefined && now < attempt.asking.at + patienceMs(rules)
+
+/** When the attempt wants to be looked at; a first charge under way has no timer: restart and Verify look after it. */
+export const dueAt = (attempt: Attempt, rules: Rules): number | undefined => {
+  if (attempt.status === "STARTED" || !(unresolved(attempt) || attempt.status === "REVERSING")) return undefined
+  return attempt.asking === undefined ? attempt.next_at : attempt.asking.at + patienceMs(rules)
+}
+
+export const reviewIsDue = (attempt: Attempt, now: number, rules: Rules): boolean =>
+  !attempt.reviewed && attempt.unknown_since !== undefined && now - attempt.unknown_since >= rules.review_ms
+
+/** What each event makes of the attempt. */
+
+export const started = (data: DataOf<"GatewayRequestSent">, at: number): Attempt => ({
+  provider: data.provider,
+  n: data.attempt,
+  status: "STARTED",
+  started_at: at,
+  asking: { operation: data.operation, try: data.try, at },
+  unanswered: [data.try],
+  doubtful: 0,
+  charges: data.try,
+  reads: 0,
+  fences: 0,
+  reverses: 0,
+  doubts: 0,
+  blind: 0,
+  server_error: false,
+  mismatch: false,
+  reviewed: false
+})
+
+export const sent = (attempt: Attempt, { operation, try: n }: DataOf<"GatewayRequestSent">, at: number): Attempt => {
+  const { next_at: _, seen: __, ...rest } = attempt
+  const next = { ...rest, asking: { operation, try: n, at } }
+  switch (operation) {
+    case "charge":
+      return { ...next, charges: n, unanswered: [...attempt.unanswered, n] }
+    case "read":
+      return { ...next, ...doubted(attempt, at), reads: n }
+    case "fence":
+      return { ...next, ...doubted(attempt, at), fences: n }
+    case "reverse":
+      return { ...next, reverses: n }
+  }
+}
+
+/** Asking about a charge that is under way means that its answer is not waited for any more. */
+const doubted = ({ status, unknown_since }: Attempt, at: number): Pick<Attempt, "status" | "unknown_since"> => ({
+  status: status === "STARTED" ? "UNKNOWN" : status,
+  unknown_since: unknown_since ?? at
+})
+
+type Received = DataOf<"GatewayResponseReceived">
+
+const learnt = (attempt: Attempt, data: Received): Attempt => {
+  const { asking: _, next_at: __, seen: ___, ...rest } = attempt
+  return {
+    ...rest,
+    blind: 0,
+    ...(data.handle !== undefined && { handle: data.handle }),
+    ...(data.provider_reference !== undefined && { provider_reference: data.provider_reference }),
+    ...(data.code !== undefined && { code: data.code }),
+    ...(data.decline_class !== undefined && { decline_class: data.decline_class }),
+    ...(data.retry_at !== undefined && { retry_at: data.retry_at })
+  }
+}
+
+const ENDS = {
+  succeeded: "SUCCEEDED",
+  declined: "DECLINED",
+  rejected: "REJECTED",
+  not_sent: "NOT_SENT",
+  not_executed: "NOT_EXECUTED",
+  fenced: "FENCED",
+  reversed: "REVERSED"
+} as const
+
+export const received = (attempt: Attempt, data: Received, at: number, rules: Rules): Attempt => {
+  const next = learnt(attempt, data)
+  const waiting = { doubts: attempt.doubts + 1, next_at: at + spacingMs(attempt.doubts, rules) }
+  const later = attempt.reviewed ? { ...waiting, next_at: at + rules.daily_ms } : waiting
+  switch (data.outcome) {
+    case "late_success":
+      return {
+        ...next,
+        status: "REVERSING",
+        unanswered: [],
+        doubts: 0,
+        reviewed: false,
+        unknown_since: at,
+        next_at: at
+      }
+    case "pending":
+      if (attempt.status === "REVERSING") return { ...next, ...later }
+      return {
+        ...next,
+        ...later,
+        status: attempt.status === "REVIEW" ? "REVIEW" : "PENDING",
+        unknown_since: attempt.unknown_since ?? at,
+        ...(data.operation !== "fence" && { seen: "pending" as const })
+      }
+    case "not_charged":
+      return {
+        ...next,
+        status: attempt.status === "PENDING" ? "UNKNOWN" : attempt.status,
+        seen: "not_charged",
+        next_at: at
+      }
+    case "unknown":
+      return { ...next, mismatch: true, unknown_since: attempt.unknown_since ?? at, next_at: at + rules.daily_ms }
+    default:
+      return { ...next, status: ENDS[data.outcome], unanswered: [] }
+  }
+}
+
+export const timedOut = (attempt: Attempt, data: DataOf<"GatewayTimeoutOccurred">, at: number): Attempt => {
+  const { asking: _, seen: __, ...rest } = attempt
+  const charge = data.operation === "charge"
+  return {
+    ...rest,
+    status: attempt.status === "STARTED" ? "UNKNOWN" : attempt.status,
+    unanswered: charge ? attempt.unanswered.filter((n) => n !== data.attempt_number) : attempt.unanswered,
+    doubtful: charge ? attempt.doubtful + 1 : attempt.doubtful,
+    doubts: attempt.doubts + 1,
+    blind: data.operation === "read" ? attempt.blind + 1 : 0,
+    server_error: attempt.server_error || (charge && isServerError(data.reason)),
+    unknown_since: attempt.unknown_since ?? at,
+    next_at: at + data.next_retry_in_seconds * 1000,
+    ...(data.handle !== undefined && { handle: data.handle })
+  }
+}
+
+/** Only an attempt that may still take money becomes a case of its own; a reversal goes on as a reversal. */
+export const reviewed = (attempt: Attempt, at: number, rules: Rules): Attempt => ({
+  ...attempt,
+  reviewed: true,
+  status: unresolved(attempt) ? "REVIEW" : attempt.status,
+  next_at: at + rules.daily_ms
+})

@@ -1,0 +1,109 @@
+/** The gateway as the journal runs it: streams `gateway-{payment_id}` and `breaker-{provider}`. */
+import type { Message, Recorded } from "../../shared/contract/envelope.ts"
+import type { GatewayCommand, GatewayEvent } from "../../shared/contract/gateway.ts"
+import type { TimerFired } from "../../shared/contract/timer.ts"
+import type { Decider, Reaction } from "../../shared/runtime/decider.ts"
+import {
+  breakerStream,
+  type Local,
+  type ProviderCall,
+  paymentStream,
+  type RecordAnswer,
+  type RecordBreaker,
+  type Transition
+} from "./calls.ts"
+import { answer, begin, close, Draft, look, wakeAt } from "./choose.ts"
+import { evolveWith, find, INITIAL } from "./evolve.ts"
+import { postings, project } from "./projections.ts"
+import type { Rules } from "./rules.ts"
+import { State } from "./state.ts"
+
+type Command = GatewayCommand | TimerFired | Local
+
+const route = (message: Message): string | undefined => {
+  const { type, data } = message as Message & Command
+  switch (type) {
+    case "ProcessWithGateway":
+    case "VerifyWithGateway":
+    case "CloseGateway":
+    case "RecordAnswer":
+      return paymentStream(data.payment_id)
+    case "RecordBreaker":
+      return breakerStream(data.provider)
+    case "TimerFired":
+      return message.subject.startsWith("gateway-") ? message.subject : undefined
+    default:
+      return undefined
+  }
+}
+
+const decide = (rules: Rules, state: State, message: Message, now: number): ReadonlyArray<GatewayEvent> => {
+  const { type, data } = message as Message & Command
+  const draft = new Draft(state, now, rules)
+  switch (type) {
+    case "ProcessWithGateway": {
+      const { payment_id, amount, currency, deadline } = data
+      return begin(draft, { payment_id, amount, currency, deadline }).events
+    }
+    case "RecordAnswer":
+      return answer(draft, data).events
+    case "VerifyWithGateway":
+      return look(draft, "verify").events
+    case "CloseGateway":
+      return close(draft, data.payment_id).events
+    case "TimerFired":
+      return look(draft, data.kind).events
+    case "RecordBreaker":
+      return breakerChanged(state, data)
+  }
+}
+
+/** Several instances report the same transition; the first report is the event. */
+const breakerChanged = (state: State, change: Transition): ReadonlyArray<GatewayEvent> => {
+  const { to, provider: gateway_provider } = change
+  const before = state.breaker ?? { state: "closed", failures: 0 }
+  if (to === "open") {
+    const { failures: failure_count, until, reason } = change
+    if (before.state === "open" && (before.until ?? 0) >= until) return []
+    const data = { gateway_provider, failure_count, estimated_recovery_time: until, reason }
+    return [{ type: "CircuitBreakerOpened", data }]
+  }
+  if (before.state === to) return []
+  return [{ type: to === "closed" ? "CircuitBreakerClosed" : "CircuitBreakerHalfOpened", data: { gateway_provider } }]
+}
+
+const react = (state: State, event: Recorded<GatewayEvent>): Reaction<ProviderCall> => {
+  if (event.type !== "GatewayRequestSent") return {}
+  const { reason: _, deadline: __, ...call } = event.data
+  const attempt = find(state, call.provider, call.attempt)
+  if (attempt === undefined) return {}
+  const { started_at, handle, provider_reference } = attempt
+  return {
+    effects: [
+      {
+        ...call,
+        started_at,
+        ...(handle !== undefined && { handle }),
+        ...(provider_reference !== undefined && { provider_reference })
+      }
+    ]
+  }
+}
+
+export const gatewayDecider = (rules: Rules): Decider<State, GatewayEvent, ProviderCall> => ({
+  service: "gateway",
+  topic: "gateway-events",
+  initial: INITIAL,
+  route,
+  begins: ({ type }) => type === "ProcessWithGateway",
+  decide: (state, message, now) => ({ events: decide(rules, state, message, now) }),
+  evolve: evolveWith(rules),
+  react,
+  wakeAt: (state) => wakeAt(state, rules),
+  postings,
+  project,
+  snapshot: { schema: 1, codec: State },
+  size: (state) => state.attempts.length
+})
+
+export type { RecordAnswer, RecordBreaker }

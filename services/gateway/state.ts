@@ -1,0 +1,99 @@
+/** What the gateway's streams remember. Schemas, because a snapshot of the state is stored and read back. */
+import { Schema } from "effect"
+import { DeclineClass, Operation, Provider } from "../../shared/contract/gateway.ts"
+import { Currency, Minor } from "../../shared/contract/money.ts"
+
+/**
+ * An attempt is one provider asked once under one key.
+ * STARTED, UNKNOWN, PENDING and REVIEW may still take money; SUCCEEDED has taken it and keeps it; REVERSING has taken it
+ * and gives it back; the others cannot take money any more, as the provider's own durable answer established.
+ */
+export const Status = Schema.Literals([
+  "STARTED",
+  "UNKNOWN",
+  "PENDING",
+  "REVIEW",
+  "SUCCEEDED",
+  "DECLINED",
+  "REJECTED",
+  "NOT_SENT",
+  "NOT_EXECUTED",
+  "FENCED",
+  "REVERSING",
+  "REVERSED"
+])
+export type Status = typeof Status.Type
+
+export const Asking = Schema.Struct({ operation: Operation, try: Schema.Int, at: Schema.Finite })
+
+export const Attempt = Schema.Struct({
+  provider: Provider,
+  n: Schema.Int,
+  status: Status,
+  started_at: Schema.Finite,
+  /** The wire request that has no answer yet and is being waited for. */
+  asking: Schema.optionalKey(Asking),
+  /** Tries of the charge without any answer, though something else may be asked by now. */
+  unanswered: Schema.Array(Schema.Int),
+  /** Tries of the charge whose answer told nothing. */
+  doubtful: Schema.Int,
+  /** Wire requests so far, by operation. */
+  charges: Schema.Int,
+  reads: Schema.Int,
+  fences: Schema.Int,
+  reverses: Schema.Int,
+  /** Answers so far that left the question open: they space the next one. */
+  doubts: Schema.Int,
+  /** Reads in a row that told nothing. */
+  blind: Schema.Int,
+  /** What the last answer saw at the provider; it decides what is asked next. */
+  seen: Schema.optionalKey(Schema.Literals(["not_charged", "pending"])),
+  /** The provider answered the charge with a server error, which it would only repeat. */
+  server_error: Schema.Boolean,
+  /** The provider took another amount or currency than asked: only a person may decide. */
+  mismatch: Schema.Boolean,
+  /** A person was asked to look; the machine goes on asking daily. */
+  reviewed: Schema.Boolean,
+  unknown_since: Schema.optionalKey(Schema.Finite),
+  next_at: Schema.optionalKey(Schema.Finite),
+  handle: Schema.optionalKey(Schema.String),
+  provider_reference: Schema.optionalKey(Schema.String),
+  code: Schema.optionalKey(Schema.String),
+  decline_class: Schema.optionalKey(DeclineClass),
+  /** The breaker was open: when it may let a probe pass. */
+  retry_at: Schema.optionalKey(Schema.Finite)
+})
+export type Attempt = typeof Attempt.Type
+
+/** `open`: an attempt runs · `queued`: every breaker is open · `settled`: paid · `failed` and `closed`: never again. */
+export const Phase = Schema.Literals(["idle", "open", "queued", "settled", "failed", "closed"])
+export type Phase = typeof Phase.Type
+
+export const Payment = Schema.Struct({
+  payment_id: Schema.String,
+  amount: Minor,
+  currency: Currency,
+  deadline: Schema.Finite
+})
+export type Payment = typeof Payment.Type
+
+export const BreakerView = Schema.Struct({
+  state: Schema.Literals(["closed", "open", "half_open"]),
+  failures: Schema.Int,
+  until: Schema.optionalKey(Schema.Finite)
+})
+
+export const State = Schema.Struct({
+  phase: Phase,
+  payment: Schema.optionalKey(Payment),
+  /** The saga asked to close: the money is no longer wanted. */
+  closing: Schema.Boolean,
+  attempts: Schema.Array(Attempt),
+  /** Attempts before this one belong to earlier rounds through the providers, all of which met open breakers. */
+  round: Schema.Int,
+  queues: Schema.Int,
+  queued_until: Schema.optionalKey(Schema.Finite),
+  /** Only in a stream `breaker-{provider}`. */
+  breaker: Schema.optionalKey(BreakerView)
+})
+export type State = typeof State.Type
