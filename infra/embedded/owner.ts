@@ -7,6 +7,7 @@
  */
 import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import { isAlive, ownIdentity, type ProcessIdentity } from "./process-identity.ts"
 
 export interface Claim {
@@ -15,11 +16,20 @@ export interface Claim {
 
 const attempts = 20
 
-export const claimDataDir = (dataDir: string): Claim => {
-  for (let attempt = 0; attempt < attempts; attempt++) {
+/** A killed process takes a moment to be gone, and a restart may be quicker. */
+const patienceMs = 1_000
+
+export const claimDataDir = async (dataDir: string): Promise<Claim> => {
+  const deadline = performance.now() + patienceMs
+  for (let attempt = 0; attempt < attempts; ) {
     const highest = Math.max(0, ...generations(dataDir))
     const owner = highest === 0 ? undefined : readOwner(dataDir, highest)
-    if (owner !== undefined && isAlive(owner)) throw inUse(dataDir, owner)
+    if (owner !== undefined && isAlive(owner)) {
+      if (owner.pid === process.pid || performance.now() > deadline) throw inUse(dataDir, owner)
+      await sleep(10)
+      continue
+    }
+    attempt++
     const mine = highest + 1
     if (!create(dataDir, mine)) continue
     if (Math.max(...generations(dataDir)) !== mine) {

@@ -63,7 +63,7 @@ const start = async (options: EmbeddedPostgresOptions): Promise<RunningPostgres>
   if (process.platform === "win32") throw new Error("embedded Postgres needs Linux or macOS: set DATABASE_URL instead")
   mkdirSync(options.dataDir, { recursive: true })
   const dataDir = realpathSync(options.dataDir) // as /proc shows it, so that an earlier server is recognised
-  const claim = claimDataDir(dataDir)
+  const claim = await claimDataDir(dataDir)
   const settings = { ...defaultSettings, ...options.settings }
   const config: WatcherConfig = {
     dataDir,
@@ -112,8 +112,9 @@ const speakWith = async (watcher: ChildProcess, dataDir: string, claim: Claim): 
   }
   letExit(watcher)
   const stop = () => {
+    const held = setInterval(() => {}, 60_000) // the watcher does not keep this process up, a stop under way must
     watcher.stdin?.write("stop\n")
-    return exited
+    return exited.finally(() => clearInterval(held))
   }
   return {
     url: url(dataDir, last.port),
