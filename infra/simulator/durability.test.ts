@@ -4,7 +4,7 @@ import { appendFileSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type Spawned, spawnSimulator } from "./spawn.ts"
-import { control, eventually, failure, post, stripeAt } from "./testing.ts"
+import { control, eventually, failure, HASTY_MS, post, stripeAt } from "./testing.ts"
 
 let dataDir: string
 let simulator: Spawned
@@ -23,8 +23,8 @@ const restart = async () => {
   simulator = await spawnSimulator({ dataDir })
 }
 
-const create = (payment_id: string, confirm = false) =>
-  stripeAt(simulator.url).paymentIntents.create(
+const create = (payment_id: string, confirm = false, timeout?: number) =>
+  stripeAt(simulator.url, timeout).paymentIntents.create(
     { amount: 700, currency: "eur", payment_method: "pm_card_visa", confirm, metadata: { payment_id } },
     { idempotencyKey: `${payment_id}-create` }
   )
@@ -55,11 +55,11 @@ test("kill -9: ledger, wire, objects, keys and what was promised are there again
 
 test("kill -9 while callers hang: the charge exists, and the armed fault still counts", async () => {
   await control(simulator.url).arm("stripe", { fault: "hang-after", count: 2 })
-  await failure(create("p1", true))
+  await failure(create("p1", true, HASTY_MS))
   await restart()
   const sim = control(simulator.url)
   expect(await sim.ledger("p1")).toHaveLength(1)
-  expect(await failure(create("p2", true))).toMatchObject({ type: "StripeConnectionError" })
+  expect(await failure(create("p2", true, HASTY_MS))).toMatchObject({ type: "StripeConnectionError" })
   expect((await create("p1", true)).status).toBe("succeeded")
   expect((await create("p3", true)).status).toBe("succeeded")
   for (const id of ["p1", "p2", "p3"]) expect(await sim.ledger(id)).toHaveLength(1)
@@ -68,8 +68,9 @@ test("kill -9 while callers hang: the charge exists, and the armed fault still c
 test("kill -9 before a late execution: it is executed all the same, once, and its key was in use until then", async () => {
   const intent = await create("p1")
   await control(simulator.url).arm("stripe", { fault: "execute-late", after_ms: 3_000, count: 1 })
-  const confirm = () => stripeAt(simulator.url).paymentIntents.confirm(intent.id, {}, { idempotencyKey: "late" })
-  await failure(confirm())
+  const confirm = (timeout?: number) =>
+    stripeAt(simulator.url, timeout).paymentIntents.confirm(intent.id, {}, { idempotencyKey: "late" })
+  await failure(confirm(HASTY_MS))
   await restart()
   expect(await failure(confirm())).toMatchObject({ statusCode: 409 })
   await eventually(async () => (await control(simulator.url).ledger("p1")).length === 1)

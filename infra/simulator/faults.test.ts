@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test"
 import { CheckoutPaymentIntent } from "@paypal/paypal-server-sdk"
 import { type Listening, startSimulator } from "./server.ts"
-import { control, eventually, failure, paypalAt, stripeAt } from "./testing.ts"
+import { control, eventually, failure, HASTY_MS, PATIENT_MS, paypalAt, stripeAt } from "./testing.ts"
 
 let simulator: Listening
 let sim: ReturnType<typeof control>
@@ -21,14 +21,17 @@ afterAll(() => simulator.stop())
 
 const payment = () => `fault-payment-${++n}`
 
-/** A payment ready for the call that moves money. */
-const stripeReady = async (payment_id: string) => {
+/** A payment ready for the call that moves money; `timeout` is that call's alone. */
+const stripeReady = async (payment_id: string, timeout = PATIENT_MS) => {
   const params = { amount: 1500, currency: "usd", payment_method: "pm_card_visa", metadata: { payment_id } }
   const { id } = await stripe.paymentIntents.create(params)
-  return { id, confirm: () => stripe.paymentIntents.confirm(id, {}, { idempotencyKey: `${payment_id}-confirm` }) }
+  return {
+    id,
+    confirm: () => stripe.paymentIntents.confirm(id, {}, { idempotencyKey: `${payment_id}-confirm`, timeout })
+  }
 }
 
-const paypalReady = async (customId: string) => {
+const paypalReady = async (customId: string, timeout = PATIENT_MS) => {
   const { result } = await paypal.orders.createOrder({
     prefer: "return=representation",
     paypalRequestId: `${customId}-create`,
@@ -40,7 +43,10 @@ const paypalReady = async (customId: string) => {
   })
   const authorizationId = result.purchaseUnits![0]!.payments!.authorizations![0]!.id!
   const request = { authorizationId, paypalRequestId: `${customId}-capture`, prefer: "return=representation", body: {} }
-  return { authorizationId, capture: () => paypal.payments.captureAuthorizedPayment(request) }
+  const { payments } = paypalAt(simulator.url, timeout)
+  // The token is fetched now, so that the hasty call has all its time to itself.
+  await payments.getAuthorizedPayment({ authorizationId })
+  return { authorizationId, capture: () => payments.captureAuthorizedPayment(request) }
 }
 
 type Expected = {
@@ -92,10 +98,12 @@ const EXPECTED: ReadonlyArray<Expected> = [
   }
 ]
 
+const timeoutFor = (fault: string): number => (fault.startsWith("hang") ? HASTY_MS : PATIENT_MS)
+
 describe.each(EXPECTED)("$fault", ({ fault, code, stripe: seen, paypal: seenByPaypal, charged, tries }) => {
   test("Stripe", async () => {
     const id = payment()
-    const { confirm } = await stripeReady(id)
+    const { confirm } = await stripeReady(id, timeoutFor(fault))
     await sim.arm("stripe", { fault, ...(code === undefined ? {} : { code }) })
     expect(await failure(confirm())).toMatchObject(seen)
     expect(await sim.ledger(id)).toHaveLength(charged)
@@ -106,7 +114,7 @@ describe.each(EXPECTED)("$fault", ({ fault, code, stripe: seen, paypal: seenByPa
 
   test("PayPal", async () => {
     const id = payment()
-    const { capture } = await paypalReady(id)
+    const { capture } = await paypalReady(id, timeoutFor(fault))
     await sim.arm("paypal", { fault, ...(code === undefined ? {} : { code }) })
     expect(await failure(capture())).toMatchObject(seenByPaypal)
     expect(await sim.ledger(id)).toHaveLength(charged)
@@ -120,7 +128,7 @@ describe.each(EXPECTED)("$fault", ({ fault, code, stripe: seen, paypal: seenByPa
 describe("what a Stripe key remembers", () => {
   test.each(["5xx-before", "5xx-after"])("%s: the same 500, for ever", async (fault) => {
     const id = payment()
-    const { id: intent, confirm } = await stripeReady(id)
+    const { id: intent, confirm } = await stripeReady(id, timeoutFor(fault))
     await sim.arm("stripe", { fault, count: 1 })
     await failure(confirm())
     expect(await failure(confirm())).toMatchObject({ statusCode: 500 })
@@ -131,7 +139,7 @@ describe("what a Stripe key remembers", () => {
 
   test.each(["hang-after", "cut-body-after", "html-502-after"])("%s: the success nobody heard of", async (fault) => {
     const id = payment()
-    const { confirm } = await stripeReady(id)
+    const { confirm } = await stripeReady(id, timeoutFor(fault))
     await sim.arm("stripe", { fault, count: 1 })
     await failure(confirm())
     expect((await confirm()).status).toBe("succeeded")
@@ -142,7 +150,7 @@ describe("what a Stripe key remembers", () => {
     "%s: nothing, it executes when it comes again",
     async (fault) => {
       const id = payment()
-      const { confirm } = await stripeReady(id)
+      const { confirm } = await stripeReady(id, timeoutFor(fault))
       await sim.arm("stripe", { fault, count: 1 })
       await failure(confirm())
       expect(await sim.ledger(id)).toEqual([])
@@ -187,8 +195,8 @@ describe("later", () => {
 
   test("execute-late: the caller gives up, looks, sees nothing, and is charged all the same", async () => {
     const [a, b] = [payment(), payment()]
-    const { id, confirm } = await stripeReady(a)
-    const { capture } = await paypalReady(b)
+    const { id, confirm } = await stripeReady(a, HASTY_MS)
+    const { capture } = await paypalReady(b, HASTY_MS)
     for (const provider of ["stripe", "paypal"])
       await sim.arm(provider, { fault: "execute-late", after_ms: 60_000, count: 1 })
     expect(await failure(confirm())).toMatchObject(connection)
@@ -203,8 +211,8 @@ describe("later", () => {
 
   test("execute-late against a fence: what is cancelled or voided first is never charged", async () => {
     const [a, b] = [payment(), payment()]
-    const { id, confirm } = await stripeReady(a)
-    const { authorizationId, capture } = await paypalReady(b)
+    const { id, confirm } = await stripeReady(a, HASTY_MS)
+    const { authorizationId, capture } = await paypalReady(b, HASTY_MS)
     for (const provider of ["stripe", "paypal"]) await sim.arm(provider, { fault: "execute-late", after_ms: 60_000 })
     await failure(confirm())
     await failure(capture())

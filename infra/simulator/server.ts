@@ -22,11 +22,15 @@ const send = (res: ServerResponse, { status, headers, body }: Answer): void => {
   res.end(status === 204 ? undefined : body)
 }
 
+/** An answer without a body has nothing to cut; then the headers promise one that never comes. */
+const PROMISED_MIN_BYTES = 32
+
 /** The headers promise a whole body; half of it comes, and then the end of the connection. */
 const sendHalf = (res: ServerResponse, socket: Socket, { status, headers, body }: Answer): void => {
   if (res.destroyed) return
   const bytes = Buffer.from(body)
-  res.writeHead(status, { ...headers, "content-length": bytes.length })
+  const promised = Math.max(bytes.length, PROMISED_MIN_BYTES)
+  res.writeHead(status === 204 ? 200 : status, { ...headers, "content-length": promised })
   res.write(bytes.subarray(0, Math.floor(bytes.length / 2)), () => setImmediate(() => socket.destroy()))
 }
 
@@ -107,8 +111,11 @@ export const startSimulator = async ({ port, ...options }: StartOptions): Promis
   let stopped: Promise<void> | undefined
   const stop = () =>
     (stopped ??= new Promise<void>((resolve) => {
-      simulator.close()
-      server.close(() => resolve())
+      simulator.pause()
+      server.close(() => {
+        simulator.world.journal.close()
+        resolve()
+      })
       server.closeAllConnections()
     }))
   return { url: `http://${HOST}:${taken}`, stop }

@@ -79,10 +79,10 @@ export class Simulator {
     this.tasks.start({ ...later, late_call: (id: string) => this.executeLate(id) })
   }
 
-  close(): void {
+  /** Nothing happens by itself any more; the journal stays open for the calls that are still being answered. */
+  pause(): void {
     this.tasks.stop()
     this.webhooks.stop()
-    this.world.journal.close()
   }
 
   /** Everything the call changed is in the journal's buffer when this returns; the answer may leave once it is written. */

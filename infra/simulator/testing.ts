@@ -24,8 +24,9 @@ export type WireEntry = {
   readonly fault?: string
 }
 
-/** Long enough for a busy machine to answer, short enough to wait for a hang. */
-const CLIENT_TIMEOUT_MS = 400
+/** A client that waits for a busy machine, and one that gives up soon: for calls that are never answered. */
+export const PATIENT_MS = 10_000
+export const HASTY_MS = 500
 
 export const post = async (url: string, path: string, body: unknown) => {
   const answer = await fetch(`${url}/_sim/${path}`, { method: "POST", body: JSON.stringify(body) })
@@ -47,14 +48,14 @@ export const control = (url: string) => ({
     (await data<WireEntry>(url, "wire")).filter((entry) => payment_id === undefined || entry.payment_id === payment_id)
 })
 
-export const stripeAt = (url: string, timeout = CLIENT_TIMEOUT_MS) => {
+export const stripeAt = (url: string, timeout = PATIENT_MS) => {
   const { hostname, port } = new URL(url)
   const options = { host: hostname, port, protocol: "http", telemetry: false, maxNetworkRetries: 0, timeout } as const
   return new Stripe("sk_test_simulator", options)
 }
 
 /** PayPal's SDK has no base-URL option; its HTTP client's adapter is the way in. */
-export const paypalAt = (url: string, timeout = CLIENT_TIMEOUT_MS) => {
+export const paypalAt = (url: string, timeout = PATIENT_MS) => {
   const send = axios.getAdapter(["http"])
   const adapter = (config: AxiosRequestConfig) =>
     send({ ...config, url: url + new URL(config.url ?? "").pathname } as Parameters<typeof send>[0])
