@@ -54,8 +54,7 @@ export const RECOVERIES_MAX = 3
 /** An open payment that waited for so long is flagged stuck, once (MISSION 7). */
 export const STUCK_AFTER_MS = 300_000
 
-export const isOpen = ({ status }: Saga): boolean =>
-  status !== "COMPLETED" && status !== "FAILED" && status !== "PARKED"
+export const isOpen = ({ status }: Saga): boolean => status !== "COMPLETED" && status !== "FAILED"
 
 export const decide =
   (settings: Settings) =>

@@ -134,6 +134,8 @@ export interface Store {
     group: Service,
     tps: ReadonlyArray<number>
   ) => Effect.Effect<ReadonlyMap<number, number>, StoreFailure>
+  /** Units (streams or keys) of a service that wait behind a dead letter. */
+  readonly parked: (service: Service) => Effect.Effect<ReadonlySet<string>, StoreFailure>
   /** Timers due at `now`, oldest first; nothing is changed. */
   readonly due: (now: number, limit: number) => Effect.Effect<ReadonlyArray<TimerRow>, StoreFailure>
 }

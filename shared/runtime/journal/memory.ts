@@ -1,0 +1,160 @@
+/**
+ * The store in memory: the simulation's and the unit tests'. It refuses what Postgres refuses, by the same names, and keeps
+ * everything, so that a test may look at all of it. One `Memory` outlives the simulated processes that use it.
+ */
+import { Effect, Layer, Result } from "effect"
+import { decode, encodeCommand, encodeEvent } from "../../contract/codec.ts"
+import type { Message } from "../../contract/envelope.ts"
+import type { Row, Table } from "../decider.ts"
+import {
+  type Bases,
+  Conflict,
+  type EventRow,
+  JournalStore,
+  type LogRecord,
+  OffsetsMoved,
+  type PostingRow,
+  type SnapshotRow,
+  type Store,
+  type StoreFailure,
+  type TimerRow,
+  type Write
+} from "./store.ts"
+
+interface StoredEvent {
+  readonly version: number
+  readonly message: Message
+}
+
+export class Memory {
+  /** tp → stored texts with what Postgres keeps in columns; the index is the offset. */
+  readonly log = new Map<number, Array<{ readonly body: string; readonly message: Message; readonly event: boolean }>>()
+  readonly streams = new Map<string, Array<StoredEvent>>()
+  readonly causes = new Set<string>()
+  readonly positions = new Map<string, number>()
+  readonly postings = new Map<string, PostingRow>()
+  readonly tables = new Map<string, Map<string, Row>>()
+  readonly timers = new Map<string, TimerRow>()
+  readonly snapshots = new Map<string, SnapshotRow>()
+
+  head(tp: number): number {
+    return this.log.get(tp)?.length ?? 0
+  }
+
+  rows(table: string): ReadonlyArray<Row> {
+    return [...(this.tables.get(table)?.values() ?? [])]
+  }
+
+  write(write: Write): Result.Result<Bases, StoreFailure> {
+    const refusal = this.refuse(write)
+    if (refusal !== undefined) return Result.fail(refusal)
+    const bases = new Map<number, number>()
+    for (const { tp } of [...write.events, ...write.commands]) if (!bases.has(tp)) bases.set(tp, this.head(tp))
+    for (const row of write.events) this.append(row)
+    for (const { message, tp } of write.commands) this.record(tp, encodeCommand(message), message, false)
+    for (const { tp, to } of write.offsets) this.positions.set(`${write.group}/${tp}`, to)
+    for (const posting of write.postings) this.postings.set(once(posting), posting)
+    for (const { table, rows } of write.tables) for (const row of rows) this.put(table, row)
+    for (const { stream } of write.fired) this.timers.delete(stream)
+    for (const stream of write.disarmed) this.timers.delete(stream)
+    for (const timer of write.armed) this.timers.set(timer.stream, timer)
+    for (const snapshot of write.snapshots) this.snapshots.set(snapshot.stream, snapshot)
+    return Result.succeed(bases)
+  }
+
+  private refuse(write: Write): StoreFailure | undefined {
+    const moved = write.offsets.some(({ tp, from }) => (this.positions.get(`${write.group}/${tp}`) ?? 0) !== from)
+    if (moved) return new OffsetsMoved({})
+    const conflict = (kind: Conflict["kind"], constraint: string) => new Conflict({ kind, constraint })
+    const next = new Map<string, number>()
+    for (const { message, version, cause, n } of write.events) {
+      const expected = next.get(message.subject) ?? (this.streams.get(message.subject)?.length ?? 0) + 1
+      if (version !== expected) return conflict("version", "events_pkey")
+      next.set(message.subject, version + 1)
+      if (this.causes.has(`${cause}/${n}`)) return conflict("cause", "events_cause")
+    }
+    if (write.postings.some((posting) => this.postings.has(once(posting)))) return conflict("key", "postings_once")
+    for (const { table, rows } of write.tables) {
+      const taken = table.write === "insert" && rows.some((row) => this.tables.get(table.name)?.has(keyOf(table, row)))
+      if (taken) return conflict("key", `${table.name.split(".").at(-1)}_pkey`)
+    }
+    const gone = write.fired.some(({ stream, due_at }) => this.timers.get(stream)?.due_at !== due_at)
+    return gone ? conflict("timer", "timers") : undefined
+  }
+
+  private append({ message, version, cause, n, tp }: EventRow): void {
+    const stream = this.streams.get(message.subject) ?? []
+    stream.push({ version, message })
+    this.streams.set(message.subject, stream)
+    this.causes.add(`${cause}/${n}`)
+    this.record(tp, encodeEvent(message), message, true)
+  }
+
+  private record(tp: number, body: string, message: Message, event: boolean): void {
+    const log = this.log.get(tp) ?? []
+    log.push({ body, message, event })
+    this.log.set(tp, log)
+  }
+
+  private put(table: Table, row: Row): void {
+    const rows = this.tables.get(table.name) ?? new Map<string, Row>()
+    this.tables.set(table.name, rows)
+    const key = keyOf(table, row)
+    const earlier = rows.get(key)
+    if (table.write === "rank" && earlier !== undefined && Number(earlier["rank"]) >= Number(row["rank"])) return
+    rows.set(key, row)
+  }
+
+  /** As a reader after a restart sees it: decoded from the stored text. */
+  read(tp: number, from: number, limit: number): ReadonlyArray<LogRecord> {
+    return (this.log.get(tp) ?? []).slice(from, from + limit).map(({ body, message, event }, index) => {
+      const { id, type, subject, causationid } = message
+      const decoded = event ? decode(body, { id, type, subject, causationid }) : decode(body)
+      return Result.match(decoded, {
+        onSuccess: (message) => ({ tp, off: from + index, message, undecodable: undefined }),
+        onFailure: (undecodable) => ({ tp, off: from + index, message: undefined, undecodable })
+      })
+    })
+  }
+}
+
+const once = ({ payment_id, kind, ref }: PostingRow) => `${payment_id}/${kind}/${ref}`
+const keyOf = (table: Table, row: Row) => table.key.map((column) => String(row[column])).join("\u0000")
+
+export const memoryOf = (memory: Memory): Store => ({
+  load: (streams, schema) =>
+    Effect.sync(() => {
+      const loaded = streams.map(({ stream }) => {
+        const stored = memory.snapshots.get(stream)
+        const snapshot = stored?.schema === schema ? stored : undefined
+        const events = (memory.streams.get(stream) ?? []).slice(snapshot?.version ?? 0)
+        return [stream, { snapshot, events, armed: memory.timers.get(stream)?.due_at }] as const
+      })
+      return new Map(loaded)
+    }),
+  write: (write) => Effect.suspend(() => Effect.fromResult(memory.write(write))),
+  causes: (of) =>
+    Effect.sync(() => new Set(of.flatMap(({ cause }) => (memory.causes.has(`${cause}/0`) ? [cause] : [])))),
+  read: (tp, from, limit) => Effect.sync(() => memory.read(tp, from, limit)),
+  heads: (tps) => Effect.sync(() => new Map(tps.map((tp) => [tp, memory.head(tp)]))),
+  offsets: (group, tps) =>
+    Effect.sync(() => new Map(tps.map((tp) => [tp, memory.positions.get(`${group}/${tp}`) ?? 0]))),
+  parked: (service) =>
+    Effect.sync(() => {
+      const dead = memory
+        .rows("bus.dead_letters")
+        .filter((row) => row["service"] === service && row["status"] === "dead")
+      return new Set(dead.map((row) => String(row["unit"])))
+    }),
+  due: (now, limit) =>
+    Effect.sync(() =>
+      [...memory.timers.values()]
+        .filter(({ due_at }) => due_at <= now)
+        .sort((a, b) => a.due_at - b.due_at || (a.stream < b.stream ? -1 : 1))
+        .slice(0, limit)
+    )
+})
+
+/** A memory of its own for each build; pass one to look inside, or to let it outlive a process. */
+export const memoryStore = (memory = new Memory()) =>
+  Layer.succeed(JournalStore, { open: () => Effect.succeed(memoryOf(memory)) })
