@@ -2,7 +2,6 @@
 import { startTestServer } from "./postgres.ts"
 
 const postgres = await startTestServer()
-process.stdout.write(`${postgres.url}\n`)
 
 let stopping = false
 const stop = async () => {
@@ -13,3 +12,4 @@ const stop = async () => {
 }
 process.stdin.resume().on("end", stop).on("close", stop).on("error", stop)
 process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGHUP", stop)
+process.stdout.write(`${postgres.url}\n`)
