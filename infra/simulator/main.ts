@@ -27,7 +27,8 @@ const started = await startSimulator({
   port,
   dataDir: env("DATA_DIR"),
   webhookTarget: env("WEBHOOK_TARGET"),
-  stripeWebhookSecret: env("STRIPE_WEBHOOK_SECRET")
+  stripeWebhookSecret: env("STRIPE_WEBHOOK_SECRET"),
+  paypalWebhookId: env("PAYPAL_WEBHOOK_ID")
 }).catch((error: unknown) => complain(`simulator cannot start on port ${port}: ${String(error)}`))
 
 const end = async (): Promise<void> => {

@@ -19,6 +19,7 @@ export type SimulatorOptions = {
   readonly dataDir?: string | undefined
   readonly webhookTarget?: string | undefined
   readonly stripeWebhookSecret?: string | undefined
+  readonly paypalWebhookId?: string | undefined
 }
 
 /** What becomes of a call on the wire: `answer` absent means that nobody ever answers. */
@@ -64,7 +65,7 @@ export class Simulator {
     this.wire = new Wire(this.world.journal)
     this.lateCalls = this.world.table<LateCall>("late_call")
     const outside: Outside = { world: this.world, ledger: this.ledger, tasks: this.tasks, webhooks: this.webhooks }
-    this.providers = [makePaypal(outside), makeStripe(outside, options.stripeWebhookSecret)]
+    this.providers = [makePaypal(outside, options.paypalWebhookId), makeStripe(outside, options.stripeWebhookSecret)]
   }
 
   /** Remembers what an earlier process knew and takes up what it had promised to do. */

@@ -1,4 +1,4 @@
-/** PayPal's webhook events. They are sent unsigned for now: see the README's known limits. */
+/** PayPal's webhook events; signing.ts signs them as they leave. */
 import { iso, now } from "../clock.ts"
 import { paypalId } from "../ids.ts"
 import type { Store } from "./records.ts"

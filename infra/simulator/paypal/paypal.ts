@@ -11,6 +11,7 @@ import { inProgress, malformed, notFound, Problem, rateLimited, serverError, unp
 import { makeStore, type Store } from "./records.ts"
 import { renderAny } from "./render.ts"
 import { findRoute, type Route } from "./routes.ts"
+import { CERT_PATH, Signing, VERIFY_PATH } from "./signing.ts"
 
 const execute = (store: Store, route: Route, body: Json, call: Call, fault: Drawn | undefined): string => {
   switch (route.name) {
@@ -84,8 +85,19 @@ const answer = (status: number, body: object | undefined): Answer => ({
 
 const failed = (problem: Problem): Answer => answer(problem.status, problem.body)
 
-export const makePaypal = (outside: Outside): Provider => {
+/** What surrounds the call-backs: the certificate they name, and the postback that checks their signature. */
+const notification = (store: Store, signing: Signing, call: Call): Answer | undefined => {
+  if (call.method === "GET" && call.path === CERT_PATH)
+    return { status: 200, body: signing.certificate(), headers: { "content-type": "application/x-pem-file" } }
+  if (call.method !== "POST" || call.path !== VERIFY_PATH) return undefined
+  checkToken(store, header(call.headers, "authorization"))
+  return answer(200, signing.verify(call.body))
+}
+
+export const makePaypal = (outside: Outside, webhookId: string | undefined): Provider => {
   const store = makeStore(outside)
+  const signing = new Signing(outside.world, webhookId ?? "")
+  if (webhookId !== undefined) outside.webhooks.signedBy("paypal", signing.signer)
 
   const plan = (call: Call): Plan => {
     const route = findRoute(call.method, call.path)
@@ -104,6 +116,8 @@ export const makePaypal = (outside: Outside): Provider => {
 
   const begin = (call: Call, fault: Drawn | undefined, busy: boolean): Answer => {
     const route = findRoute(call.method, call.path)
+    const aside = route === undefined ? notification(store, signing, call) : undefined
+    if (aside !== undefined) return aside
     if (route === undefined) throw notFound()
     if (fault?.fault === "429") throw rateLimited()
     if (fault?.fault === "5xx-before") throw serverError(fault.code)
@@ -132,7 +146,7 @@ export const makePaypal = (outside: Outside): Provider => {
 
   return {
     name: "paypal",
-    owns: (path) => path.startsWith("/v2/") || path.startsWith("/v1/oauth2/"),
+    owns: (path) => path.startsWith("/v2/") || path.startsWith("/v1/oauth2/") || path.startsWith("/v1/notifications/"),
     plan,
     run: (call, fault, busy) => {
       try {
