@@ -92,7 +92,8 @@ test("one statement at a time, in order", () =>
       const one = (i: number) =>
         Effect.map(
           journal.execute(
-            "select pg_sleep(0.02), (select count(*)::int from pg_stat_activity where application_name = $1 and state = 'active') as n",
+            `select pg_sleep(0.02), (select count(*)::int from pg_stat_activity
+              where application_name = $1 and state = 'active') as n`,
             ["wallet-journal"]
           ),
           (rows) => {

@@ -12,7 +12,7 @@ import { ConnectionLost, type SqlFailure, toFailure } from "./sql-failure.ts"
 export interface JournalConnectionOptions {
   readonly url: string
   readonly applicationName?: string
-  /** After this long the server ends the statement; two seconds later, without a word, the connection counts as lost. */
+  /** After this long the server ends the statement; if it says nothing, the connection counts as lost soon after. */
   readonly answerTimeoutMs?: number
 }
 

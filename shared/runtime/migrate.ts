@@ -107,7 +107,7 @@ const isApplied = ({ service, name, sha256 }: Migration): Effect.Effect<boolean,
     const found = rows[0]
     if (found === undefined) return false
     if (found.name !== name) {
-      const reason = `migration ${service}/${name} comes before ${found.name}, which is applied: give it a higher number`
+      const reason = `migration ${service}/${name} comes before ${found.name}, which is applied: renumber it`
       return yield* new MigrationRefused({ reason })
     }
     if (found.sha256 !== sha256) {

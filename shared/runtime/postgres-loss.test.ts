@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
 import { createServer, connect as dial, type Socket } from "node:net"
 import { Effect, Fiber } from "effect"
+import { testDatabase } from "../../infra/testing/postgres.ts"
 import {
   backend,
   balance,
@@ -17,7 +18,7 @@ import {
 } from "./postgres.fixture.ts"
 import { query, type SqlFailure, transaction } from "./postgres.ts"
 
-beforeAll(openDatabase)
+beforeAll(() => openDatabase(testDatabase))
 afterAll(() => database.drop())
 
 /** The server does not notice a cut cable while it sleeps. */
@@ -87,7 +88,7 @@ const loseConnection = async (how: "terminate" | "cut", where: "between" | "insi
 for (const how of ["terminate", "cut"] as const) {
   for (const where of ["between", "inside"] as const) {
     for (const max of [1, 4]) {
-      test(`connection lost (${how}) ${where} statements, pool of ${max}: nothing left, later queries work`, async () => {
+      test(`connection lost (${how}) ${where} statements, pool of ${max}: none left, later queries work`, async () => {
         const { failure, later } = await loseConnection(how, where, max)
         expect(failure._tag).toBe("ConnectionLost")
         expect(later).toEqual([0n, 0n])

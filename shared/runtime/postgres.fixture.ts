@@ -1,11 +1,15 @@
 /** For the tests of this folder: a database with two accounts, and eyes and hands on its backends. */
 import { Effect } from "effect"
-import { type TestDatabase, testDatabase } from "../../infra/testing/postgres.ts"
 import { query, Sql } from "./postgres.ts"
 
-export let database: TestDatabase
-export const openDatabase = async (): Promise<void> => {
-  database = await testDatabase()
+interface Database {
+  readonly url: string
+  readonly drop: () => Promise<void>
+}
+
+export let database: Database
+export const openDatabase = async (create: () => Promise<Database>): Promise<void> => {
+  database = await create()
   await run(query((sql) => sql`create table accounts (id text primary key, n bigint not null)`))
 }
 

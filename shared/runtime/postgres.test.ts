@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
 import { Effect, Exit, Fiber } from "effect"
+import { testDatabase } from "../../infra/testing/postgres.ts"
 import {
   backend,
   balance,
@@ -14,7 +15,7 @@ import {
 } from "./postgres.fixture.ts"
 import { isTransient, query, retryTransient, Sql, transaction } from "./postgres.ts"
 
-beforeAll(openDatabase)
+beforeAll(() => openDatabase(testDatabase))
 afterAll(() => database.drop())
 
 test("a unique violation names its constraint and is not retried", async () => {

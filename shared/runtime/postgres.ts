@@ -170,7 +170,7 @@ const settled = (promise: PromiseLike<unknown>) =>
 
 const tries = 5
 
-/** `database_operation`: 5 tries, 50 ms to 2 s, times 1.5, with jitter. Wrap a whole transaction, never a part of one. */
+/** `database_operation`: 5 tries, 50 ms to 2 s, times 1.5, with jitter. Wrap the whole transaction. */
 export const retryTransient = <A, E extends { readonly _tag: string }, R>(self: Effect.Effect<A, E, R>) =>
   Effect.retry(self, {
     while: (error) => error._tag === "Serialization" || error._tag === "Deadlock",
