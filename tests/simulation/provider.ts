@@ -1,0 +1,88 @@
+/**
+ * Providers inside the simulated world: they keep a ledger, know their idempotency keys, and may answer late, wrongly or
+ * not at all. What is charged is decided apart from what the caller hears: that is where double charges come from.
+ */
+import { Effect } from "effect"
+import type { Answer, ProviderCall } from "../../services/gateway/calls.ts"
+import type { Provider } from "../../shared/contract/gateway.ts"
+
+export interface Hostility {
+  /** Chance that a call gets no usable answer. */
+  readonly silence: number
+  /** Chance that a silent charge was executed all the same. */
+  readonly executed: number
+  readonly decline: number
+  /** Longest time (ms) a call takes. */
+  readonly latencyMs: number
+}
+
+interface Charge {
+  readonly payment: string
+  readonly provider: Provider
+  readonly amount: bigint
+  status: "none" | "charged" | "declined" | "cancelled" | "refunded"
+}
+
+export class Providers {
+  /** By attempt, for a key belongs to an attempt. */
+  readonly charges = new Map<string, Charge>()
+  private readonly random: () => number
+  hostility: Hostility
+
+  constructor(random: () => number, hostility: Hostility) {
+    this.random = random
+    this.hostility = hostility
+  }
+
+  /** Kept charges of a payment, over all providers. */
+  kept(payment: string): ReadonlyArray<Charge> {
+    return [...this.charges.values()].filter((charge) => charge.payment === payment && charge.status === "charged")
+  }
+
+  call(call: ProviderCall): Effect.Effect<Answer> {
+    return Effect.suspend(() => {
+      const { silence, executed, latencyMs } = this.hostility
+      const silent = this.random() < silence
+      const answer = silent && this.random() >= executed ? undefined : this.execute(call)
+      const heard: Answer = silent || answer === undefined ? { outcome: "unknown", reason: "timeout" } : answer
+      return Effect.delay(Effect.succeed(heard), Math.floor(this.random() * latencyMs))
+    })
+  }
+
+  private execute(call: ProviderCall): Answer {
+    const id = `${call.payment_id}:${call.provider}:${call.attempt}`
+    const charge: Charge = this.charges.get(id) ?? {
+      payment: call.payment_id,
+      provider: call.provider,
+      amount: call.amount,
+      status: "none"
+    }
+    this.charges.set(id, charge)
+    const { amount, currency } = call
+    const success: Answer = {
+      outcome: "succeeded",
+      provider_reference: `ref-${id}`,
+      handle: `h-${id}`,
+      amount,
+      currency
+    }
+    const declined: Answer = { outcome: "declined", decline_class: "soft", code: "generic_decline" }
+    switch (call.operation) {
+      case "charge":
+        if (charge.status === "none") charge.status = this.random() < this.hostility.decline ? "declined" : "charged"
+        return charge.status === "charged" ? success : charge.status === "declined" ? declined : { outcome: "fenced" }
+      case "read":
+        if (charge.status === "charged") return success
+        return charge.status === "declined"
+          ? declined
+          : { outcome: charge.status === "cancelled" ? "fenced" : "not_charged" }
+      case "fence":
+        if (charge.status === "charged") return success
+        charge.status = charge.status === "declined" ? "declined" : "cancelled"
+        return { outcome: "fenced" }
+      case "reverse":
+        if (charge.status === "charged") charge.status = "refunded"
+        return { outcome: "reversed", provider_reference: `re-${id}` }
+    }
+  }
+}

@@ -1,0 +1,203 @@
+/**
+ * The whole platform in memory under a seeded scheduler and virtual time: the real deciders, journal, bus, processors and
+ * timers; only the store and the providers are the world's. A crash ends every fiber and forgets every state; the store
+ * and the providers, being outside, remember.
+ */
+import { Clock, Effect, Exit, Layer, Scheduler, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { gatewayDecider } from "../../services/gateway/gateway.ts"
+import { DEFAULTS } from "../../services/gateway/rules.ts"
+import { paymentDecider } from "../../services/payment/decider.ts"
+import { sagaDecider } from "../../services/saga/decider.ts"
+import { walletDecider } from "../../services/wallet/decider.ts"
+import type { Message } from "../../shared/contract/envelope.ts"
+import { type Currency, minor } from "../../shared/contract/money.ts"
+import { embeddedBus } from "../../shared/runtime/bus/embedded.ts"
+import { Ids } from "../../shared/runtime/ids.ts"
+import { Memory, memoryStore } from "../../shared/runtime/journal/memory.ts"
+import { makeProcessor } from "../../shared/runtime/processor.ts"
+import { makeTimers } from "../../shared/runtime/timers.ts"
+import { type Hostility, Providers } from "./provider.ts"
+import { hashOf, prng, SeededScheduler } from "./seeded.ts"
+
+export const WALLET_FUNDS = 1_000n
+const USER = "ana"
+const KEY = `acme/${USER}`
+/** Chance that a fiber yields at a step: enough to mix, not so much that nothing gets done. */
+const YIELDS = 0.02
+const STEP_MS = 250
+const HOUR_MS = 3_600_000
+
+export interface Plan {
+  readonly payments: number
+  readonly amount: bigint
+  readonly hostility: Hostility
+  /** Crashes of the whole platform while the payments run. */
+  readonly crashes: number
+}
+
+export const calm: Hostility = { silence: 0, executed: 0, decline: 0, latencyMs: 50 }
+
+/** Three in ten calls get no answer, half of those were executed; the platform dies three times. */
+export const hostile: Plan = {
+  payments: 20,
+  amount: 90n,
+  hostility: { silence: 0.3, executed: 0.5, decline: 0.1, latencyMs: 3_000 },
+  crashes: 3
+}
+
+export interface Report {
+  readonly hash: number
+  readonly trace: ReadonlyArray<string>
+  readonly memory: Memory
+  readonly providers: Providers
+  readonly virtualMs: number
+  readonly open: number
+}
+
+const saga = { sagaTimeoutMs: 300_000, stepTimeoutMs: 60_000, recoveryIntervalMs: 60_000 }
+const accepts = () => true
+
+/** One life of the platform: its processors and timers, until it is told to die. */
+const live = (providers: Providers, first: boolean) =>
+  Effect.gen(function* () {
+    const wallet = yield* makeProcessor({
+      decider: walletDecider({ concurrentPaymentWindowMs: 1_000, rememberMs: 301_000 }),
+      topics: ["wallet-commands"]
+    })
+    const payment = yield* makeProcessor({
+      decider: paymentDecider({ maxPaymentAmount: 10_000_000n, maxPaymentAmountOf: new Map() }),
+      topics: ["payment-commands"]
+    })
+    const sagas = yield* makeProcessor({
+      decider: sagaDecider(saga),
+      topics: ["payment-events", "wallet-events", "gateway-events", "saga-commands"]
+    })
+    const rules = {
+      ...DEFAULTS,
+      providers: [
+        { provider: "stripe" as const, accepts },
+        { provider: "paypal" as const, accepts }
+      ]
+    }
+    const gateway = yield* makeProcessor({
+      decider: gatewayDecider(rules),
+      topics: ["gateway-commands"],
+      perform: (call) =>
+        Effect.map(providers.call(call), (answer) => {
+          const { payment_id, provider, attempt, operation } = call
+          const data = {
+            payment_id,
+            provider,
+            attempt,
+            try: call.try,
+            operation,
+            breaker_failures: 0,
+            jitter: 0,
+            ...answer
+          }
+          return [{ subject: `gateway-${payment_id}`, fact: { type: "RecordAnswer", data } }]
+        })
+    })
+    const timers = yield* makeTimers({ pollMs: STEP_MS, batchMax: 100 })
+    if (!first) yield* timers.restart
+    for (const each of [wallet, payment, sagas, gateway]) yield* Effect.forkScoped(each.run)
+    yield* Effect.forkScoped(timers.run)
+    return { wallet, payment }
+  })
+
+const message = (
+  id: string,
+  type: string,
+  subject: string,
+  correlationid: string,
+  time: number,
+  data: object
+): Message => ({
+  id,
+  type,
+  subject,
+  time,
+  tenant: "acme",
+  partitionkey: KEY,
+  correlationid,
+  causationid: id,
+  actor: "key:test",
+  schema: 1,
+  data
+})
+
+const play = (plan: Plan, random: () => number, memory: Memory, providers: Providers) =>
+  Effect.gen(function* () {
+    const ids = yield* Ids
+    const USD = "USD" as Currency
+    const began = yield* Clock.currentTimeMillis
+    const walletId = ids.next(began)
+    let scope = yield* Scope.make()
+    const born = (first: boolean) =>
+      Effect.provideService(live(providers, first), Scope.Scope, scope).pipe(Effect.provide(embeddedBus))
+    let platform = yield* born(true)
+    const open = message(ids.next(began), "CreateWallet", `wallet-${walletId}`, walletId, began, {
+      wallet_id: walletId,
+      user_id: USER,
+      currency: USD
+    })
+    yield* platform.wallet.submit({ message: open })
+    const credit = { wallet_id: walletId, credit_id: "c", amount: minor(WALLET_FUNDS), currency: USD, reference: "r" }
+    yield* platform.wallet.submit({
+      message: message(ids.next(began), "CreditWallet", `wallet-${walletId}`, walletId, began, credit)
+    })
+    const crashAt = new Set(Array.from({ length: plan.crashes }, () => Math.floor(random() * plan.payments)))
+    for (let n = 0; n < plan.payments; n++) {
+      const now = yield* Clock.currentTimeMillis
+      const payment_id = ids.next(now)
+      const data = {
+        payment_id,
+        wallet_id: walletId,
+        user_id: USER,
+        merchant_id: "m",
+        amount: minor(plan.amount),
+        currency: USD,
+        initiated_at: now
+      }
+      const asked = message(ids.next(now), "InitiatePayment", `payment-${payment_id}`, payment_id, now, data)
+      yield* Effect.forkDetach(Effect.ignore(platform.payment.submit({ message: asked })))
+      yield* TestClock.adjust(Math.floor(random() * STEP_MS * 2))
+      if (!crashAt.has(n)) continue
+      yield* Scope.close(scope, Exit.void)
+      scope = yield* Scope.make()
+      platform = yield* born(false)
+    }
+    providers.hostility = { ...providers.hostility, silence: 0 }
+    const unfinished = () => memory.rows("payment.payments").filter((row) => row["status"] === "INITIATED").length
+    // Time that nobody waits in is skipped: the next armed timer is the next moment at which anything can happen.
+    for (let step = 0; step < 2_000 && unfinished() > 0; step++) {
+      const now = yield* Clock.currentTimeMillis
+      const next = Math.min(...[...memory.timers.values()].map(({ due_at }) => due_at), now + HOUR_MS)
+      yield* TestClock.adjust(Math.max(STEP_MS, step % 8 === 7 ? next - now : 0))
+    }
+    yield* TestClock.adjust(STEP_MS * 20)
+    const ended = yield* Clock.currentTimeMillis
+    yield* Scope.close(scope, Exit.void)
+    return { virtualMs: ended - began, open: unfinished() }
+  })
+
+export const simulate = (seed: number, plan: Plan): Promise<Report> => {
+  const random = prng(seed)
+  const memory = new Memory()
+  const providers = new Providers(random, plan.hostility)
+  const scheduler = new SeededScheduler(prng(seed ^ 0x9e3779b9), YIELDS)
+  return Effect.runPromise(
+    play(plan, random, memory, providers).pipe(
+      Effect.provide(Layer.mergeAll(memoryStore(memory), Ids.seeded(random))),
+      Effect.provide(TestClock.layer()),
+      Effect.provideService(Scheduler.Scheduler, scheduler as unknown as Scheduler.Scheduler),
+      Effect.map(({ virtualMs, open }) => {
+        const trace = [...memory.log].flatMap(([tp, log]) =>
+          log.map(({ body, message }) => `${tp} ${message.id} ${body}`)
+        )
+        return { hash: hashOf(trace), trace, memory, providers, virtualMs, open }
+      })
+    )
+  )
+}
