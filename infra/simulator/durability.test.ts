@@ -65,7 +65,7 @@ test("kill -9 while callers hang: the charge exists, and the armed fault still c
   for (const id of ["p1", "p2", "p3"]) expect(await sim.ledger(id)).toHaveLength(1)
 })
 
-test("kill -9 before a late execution: it is executed all the same, once, and its key was in use until then", async () => {
+test("kill -9 before a late execution: it is executed once all the same, its key in use until then", async () => {
   const intent = await create("p1")
   await control(simulator.url).arm("stripe", { fault: "execute-late", after_ms: 3_000, count: 1 })
   const confirm = (timeout?: number) =>

@@ -86,7 +86,7 @@ export class Simulator {
     this.webhooks.stop()
   }
 
-  /** Everything the call changed is in the journal's buffer when this returns; the answer may leave once it is written. */
+  /** What the call changed is in the journal's buffer when this returns; the answer may leave once that is written. */
   handle(call: Call): Fate {
     if (call.path.startsWith("/_sim/")) {
       const fate = { answer: control(this, call), fault: "none", latency_ms: 0, done: nothing } as const

@@ -1,7 +1,7 @@
 /**
- * PayPal's webhook signature: RSA with SHA-256 over `transmission id|time|webhook id|crc32 of the body`, verified with the
- * certificate that the delivery names. The certificate's address is PayPal's own, because a receiver must accept no other;
- * it is served here under the same path, and so is the postback that verifies instead of the receiver.
+ * PayPal's webhook signature: RSA with SHA-256 over `transmission id|time|webhook id|crc32 of the body`, verified with
+ * the certificate that the delivery names. The certificate's address is PayPal's own, because a receiver must accept no
+ * other; it is served here under the same path, and so is the postback that verifies instead of the receiver.
  */
 import { createVerify, generateKeyPairSync, randomUUID, sign, X509Certificate } from "node:crypto"
 import { crc32 } from "node:zlib"

@@ -189,8 +189,8 @@ export const captureIntent = (
   const amount = integerParam(form, "amount_to_capture") ?? intent.capturable
   const charge = intent.charge === undefined ? undefined : store.charges.get(intent.charge)
   if (intent.status !== "requires_capture" || charge === undefined) {
-    const state = `it has a status of ${intent.status}. Only a PaymentIntent with status requires_capture can be captured`
-    throw unexpectedState(`This PaymentIntent could not be captured because ${state}.`, intent)
+    const because = `it has a status of ${intent.status}. Only one with the status requires_capture can be captured`
+    throw unexpectedState(`This PaymentIntent could not be captured because ${because}.`, intent)
   }
   if (amount > intent.capturable)
     throw invalid("The amount to capture is more than what was authorized.", "amount_too_large", "amount_to_capture")

@@ -24,11 +24,12 @@ const words = (text: string): Set<string> => new Set(text.split(" "))
 
 const KNOWN: { readonly [name in Route["name"]]: Set<string> } = {
   create: words(
-    "amount currency confirm payment_method off_session capture_method confirmation_method metadata description customer " +
-      "automatic_payment_methods payment_method_types error_on_requires_action receipt_email statement_descriptor " +
-      "statement_descriptor_suffix setup_future_usage return_url expand shipping payment_method_options transfer_group " +
-      "payment_method_data payment_method_configuration on_behalf_of mandate mandate_data radar_options use_stripe_sdk " +
-      "amount_details payment_details application_fee_amount transfer_data confirmation_token"
+    "amount currency confirm payment_method off_session capture_method confirmation_method metadata description " +
+      "customer automatic_payment_methods payment_method_types error_on_requires_action receipt_email " +
+      "statement_descriptor statement_descriptor_suffix setup_future_usage return_url expand shipping " +
+      "payment_method_options transfer_group payment_method_data payment_method_configuration on_behalf_of mandate " +
+      "mandate_data radar_options use_stripe_sdk amount_details payment_details application_fee_amount " +
+      "transfer_data confirmation_token"
   ),
   confirm: words(
     "payment_method off_session capture_method error_on_requires_action return_url receipt_email setup_future_usage " +
