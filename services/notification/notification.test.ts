@@ -1,0 +1,41 @@
+import { expect, test } from "bun:test"
+import type { Message } from "../../shared/contract/envelope.ts"
+import { decide, evolve, initial } from "./notification.ts"
+
+const notice = (data: object): Message => ({
+  id: "m",
+  type: "NotifyUser",
+  subject: "notification-p",
+  time: 0,
+  tenant: "t",
+  partitionkey: "t/ana",
+  correlationid: "p",
+  causationid: "p",
+  actor: "service:saga",
+  schema: 1,
+  data: { payment_id: "p", user_id: "ana", amount: 100_000n, currency: "USD", ...data }
+})
+const told = (data: object) => decide(initial, notice(data), 0).events?.[0]?.data.message
+
+const cases: ReadonlyArray<readonly [object, string]> = [
+  [{ outcome: "completed" }, "Your payment of 1000.00 USD went through."],
+  [{ outcome: "cancelled" }, "Your payment of 1000.00 USD was cancelled. Nothing was charged."],
+  [
+    { outcome: "failed", failure: { code: "INSUFFICIENT_FUNDS", available_balance: 25_000n, deficit_amount: 75_000n } },
+    "Your payment of 1000.00 USD did not go through. Your balance is 250.00 USD. Please top up at least 750.00 USD and try again."
+  ],
+  [
+    { outcome: "failed", failure: { code: "GATEWAY_UNAVAILABLE" } },
+    "Your payment of 1000.00 USD did not go through. The money is back in your wallet. Please try again later."
+  ]
+]
+for (const [data, message] of cases) test(message, () => expect(told(data)).toBe(message))
+
+test("the other payment is mentioned where it took the funds", () => {
+  const failure = { code: "INSUFFICIENT_FUNDS_CONCURRENT", available_balance: 20_000n, deficit_amount: 40_000n }
+  expect(told({ outcome: "failed", failure })).toContain("because another payment was made at the same time")
+})
+
+test("a user is told once", () => {
+  expect(decide(evolve(), notice({ outcome: "completed" }), 0).events).toEqual([])
+})

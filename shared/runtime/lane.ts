@@ -1,0 +1,215 @@
+/** The inside of a processor: its inbox, its turn, and what it does when a commit is refused (DECISIONS D0, D9). */
+import { Clock, Deferred, Effect, FiberSet, type Semaphore } from "effect"
+import type { Message, Service } from "../contract/envelope.ts"
+import { type Entry, itemsOf, replyFailure, type Waiting } from "./batch.ts"
+import type { Bus, Subscription } from "./bus/bus.ts"
+import { NotAccepted, type Submission, type SubmitFailure } from "./commands.ts"
+import { reach } from "./crashpoint.ts"
+import type { ErrorClass } from "./deadletter.ts"
+import type { Ids } from "./ids.ts"
+import { Defect, type Outcome, type Performed } from "./journal/fold.ts"
+import type { CommitFailure, Committed, Journal } from "./journal/journal.ts"
+import type { StoreFailure } from "./journal/store.ts"
+import type { Observer } from "./observer.ts"
+import type { Bounds, Local } from "./processor.ts"
+import type { Signal } from "./signal.ts"
+
+export interface Parts<Eff> {
+  readonly service: Service
+  readonly route: (message: Message) => string | undefined
+  readonly perform: (effect: Eff, cause: Message) => Effect.Effect<ReadonlyArray<Local>>
+  readonly bounds: Bounds
+  readonly observer: Observer
+  readonly journal: Journal<Eff>
+  readonly signal: Signal
+  readonly ids: Ids["Service"]
+  readonly publish: Bus["Service"]["publish"]
+  readonly refresh: Bus["Service"]["refresh"]
+  readonly subscription: Subscription
+  readonly parked: ReadonlySet<string>
+  readonly fibers: FiberSet.FiberSet<void>
+  readonly permits: Semaphore.Semaphore
+}
+
+/** After a refusal of the store: 50 ms, growing by half, at most 2 s. */
+const PAUSE_MIN_MS = 50
+const PAUSE_GROWTH = 1.5
+const PAUSE_MAX_MS = 2_000
+
+export class Lane<Eff> {
+  private readonly of: Parts<Eff>
+  private readonly parked: Set<string>
+  private readonly inbox: Array<Waiting> = []
+  private busy = false
+  private effects = 0
+  private pauseMs = 0
+
+  constructor(parts: Parts<Eff>) {
+    this.of = parts
+    this.parked = new Set(parts.parked)
+  }
+
+  lag(): number {
+    return this.of.subscription.lag()
+  }
+  healthy(): boolean {
+    return this.pauseMs === 0
+  }
+  idle(): boolean {
+    return !this.busy && this.inbox.length === 0 && this.effects === 0 && this.lag() === 0
+  }
+
+  submit(submission: Submission): Effect.Effect<Outcome, SubmitFailure> {
+    return Effect.suspend(() => {
+      const { service, bounds, signal } = this.of
+      const waiting = this.inbox.length
+      if (waiting >= bounds.waitingMax) return new NotAccepted({ detail: `${service}: ${waiting} commands wait` })
+      const reply = Deferred.makeUnsafe<Outcome, SubmitFailure>()
+      this.inbox.push({ submission, reply })
+      signal.raise()
+      return Deferred.await(reply)
+    })
+  }
+
+  readonly turn: Effect.Effect<void> = Effect.suspend(() => {
+    const entries = this.take()
+    this.busy = entries.length > 0
+    if (this.busy) return this.commit(entries)
+    const { subscription, signal } = this.of
+    return subscription.behind() ? this.patiently(subscription.fetch) : signal.wait
+  })
+
+  /** Submissions first: somebody waits for them; records keep their order per partition in any case. */
+  private take(): ReadonlyArray<Entry> {
+    const { batchMax } = this.of.bounds
+    const waiting = this.inbox.splice(0, batchMax).map((waiting): Entry => ({ waiting }))
+    const room = batchMax - waiting.length
+    if (room === 0) return waiting
+    return waiting.concat(this.of.subscription.poll(room).map((record): Entry => ({ record })))
+  }
+
+  private readonly commit: (entries: ReadonlyArray<Entry>) => Effect.Effect<void> = Effect.fnUntraced(
+    { self: this },
+    function* (this: Lane<Eff>, entries: ReadonlyArray<Entry>) {
+      if (entries.length === 0) return
+      const { service, route, journal, observer } = this.of
+      const began = yield* Clock.currentTimeMillis
+      const { items, letters } = itemsOf(entries, { service, route, parked: this.parked, now: began })
+      const result = yield* Effect.result(journal.commit(items))
+      if (result._tag === "Failure") return yield* this.recover(entries, result.failure)
+      this.pauseMs = 0
+      for (const { unit, errorClass, error } of letters) {
+        this.parked.add(unit)
+        observer.buried(service, unit, errorClass, error)
+      }
+      yield* this.finish(entries, result.success)
+      const events = result.success.outcomes.flatMap((outcome) => (outcome._tag === "Applied" ? outcome.events : []))
+      const durationMs = (yield* Clock.currentTimeMillis) - began
+      observer.committed({ service, messages: entries.length, events, durationMs })
+    }
+  )
+
+  private readonly finish = Effect.fnUntraced(
+    { self: this },
+    function* (this: Lane<Eff>, entries: ReadonlyArray<Entry>, done: Committed<Eff>) {
+      const { service, observer, fibers } = this.of
+      this.of.publish(done.records)
+      if (done.doubtful) yield* Effect.ignore(this.of.refresh)
+      for (const [index, { waiting, record }] of entries.entries()) {
+        const outcome = done.outcomes[index] as Outcome
+        if (waiting?.reply !== undefined) Deferred.doneUnsafe(waiting.reply, Effect.succeed(outcome))
+        const message = record?.message ?? waiting?.submission.message
+        if (outcome._tag === "Refused" && message !== undefined) observer.refused(service, message, outcome.refusal)
+      }
+      if (done.effects.length === 0) return
+      yield* reach("processor.before-effects")
+      this.effects += done.effects.length
+      for (const performed of done.effects) yield* FiberSet.run(fibers, this.perform(performed))
+    }
+  )
+
+  private perform({ effect, cause }: Performed<Eff>): Effect.Effect<void> {
+    const { permits, signal } = this.of
+    const bring = Effect.gen({ self: this }, function* (this: Lane<Eff>) {
+      const locals = yield* this.of.perform(effect, cause)
+      const now = yield* Clock.currentTimeMillis
+      for (const local of locals)
+        this.inbox.push({ submission: { message: this.message(local, cause, now) }, reply: undefined })
+    })
+    const done = Effect.sync(() => {
+      this.effects--
+      signal.raise()
+    })
+    return Effect.ensuring(permits.withPermit(bring), done)
+  }
+
+  private message({ subject, fact, partitionkey = "" }: Local, cause: Message, now: number): Message {
+    const { ids, service } = this.of
+    return {
+      ...cause,
+      ...fact,
+      id: ids.next(now),
+      subject,
+      time: now,
+      partitionkey: partitionkey || cause.partitionkey,
+      causationid: cause.id,
+      actor: `service:${service}`
+    }
+  }
+
+  private readonly recover: (entries: ReadonlyArray<Entry>, failure: CommitFailure) => Effect.Effect<void> =
+    Effect.fnUntraced(
+      { self: this },
+      function* (this: Lane<Eff>, entries: ReadonlyArray<Entry>, failure: CommitFailure) {
+        if (failure instanceof Defect) {
+          const at = entries[failure.index] as Entry
+          const dead = this.bury(at, "defect", failure.message, new NotAccepted({ detail: failure.message }))
+          return yield* this.commit(
+            entries.flatMap((entry) => (entry !== at ? [entry] : dead === undefined ? [] : [dead]))
+          )
+        }
+        switch (failure._tag) {
+          case "Poison": {
+            // Halved until the poisoned message stands alone; the halves keep their order.
+            const [only] = entries
+            if (only !== undefined && entries.length === 1) {
+              const dead = this.bury(only, "data", `${failure.code} ${failure.detail}`, replyFailure(failure))
+              return yield* this.commit(dead === undefined ? [] : [dead])
+            }
+            const half = Math.ceil(entries.length / 2)
+            yield* this.commit(entries.slice(0, half))
+            return yield* this.commit(entries.slice(half))
+          }
+          case "OffsetsMoved":
+            this.of.journal.forget()
+            this.inbox.unshift(...entries.flatMap(({ waiting }) => (waiting === undefined ? [] : [waiting])))
+            return yield* this.patiently(this.of.subscription.rewind)
+          case "Unavailable":
+            yield* this.pause(failure.detail)
+            return yield* this.commit(entries)
+        }
+      }
+    )
+
+  /** A record becomes a dead letter; a submission's asker hears why, and nothing of it is kept. */
+  private bury(entry: Entry, errorClass: ErrorClass, error: string, failure: SubmitFailure): Entry | undefined {
+    if (entry.record !== undefined) return { ...entry, dead: { errorClass, error } }
+    const { reply, submission } = entry.waiting
+    if (reply !== undefined) Deferred.doneUnsafe(reply, Effect.fail(failure))
+    if (failure._tag !== "RowTaken")
+      this.of.observer.buried(this.of.service, submission.message.subject, errorClass, error)
+    return undefined
+  }
+
+  private pause(detail: string): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.pauseMs = Math.min(PAUSE_MAX_MS, Math.max(PAUSE_MIN_MS, this.pauseMs * PAUSE_GROWTH))
+      this.of.observer.stalled(this.of.service, detail)
+      return Effect.sleep(this.pauseMs * (1 + this.of.ids.random() / 2))
+    })
+  }
+
+  private patiently(effect: Effect.Effect<void, StoreFailure>): Effect.Effect<void> {
+    return Effect.catch(effect, (failure) => Effect.andThen(this.pause(failure._tag), this.patiently(effect)))
+  }
+}
