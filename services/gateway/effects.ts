@@ -1,0 +1,100 @@
+/**
+ * What happens outside after the commit that recorded the intent: one wire operation, and its answer as a local command.
+ * It never fails: every error is an outcome. What a crash takes with it is found by the decider's restart and Verify.
+ */
+import { Cause, Clock, Effect, Random } from "effect"
+import { failuresOf } from "./breaker.ts"
+import { Breaker } from "./breakers.ts"
+import { breakerStream, type Local, type ProviderCall, paymentStream, type Transition } from "./calls.ts"
+import { type ProviderPort, type Told, unknown } from "./provider/port.ts"
+import { Providers } from "./provider/registry.ts"
+
+/** A local command, and the stream and partition it belongs to (none: those of the payment's events). */
+export interface Addressed {
+  readonly subject: string
+  readonly command: Local
+  readonly partitionkey?: string
+}
+
+export interface Performing {
+  /** A charge creates and then charges, so it may take twice that; anything else is done within it. */
+  readonly timeout_ms: number
+}
+
+export const performWith =
+  ({ timeout_ms }: Performing) =>
+  (call: ProviderCall): Effect.Effect<ReadonlyArray<Addressed>, never, Breaker | Providers> =>
+    Effect.gen(function* () {
+      const port = (yield* Providers).get(call.provider)
+      const jitter = yield* Random.next
+      if (port === undefined) return [answered(call, { outcome: "not_sent", code: "no_adapter" }, 0, jitter)]
+      if (call.operation !== "charge") {
+        const { health: _, ...answer } = yield* within(port[call.operation](call), timeout_ms * 1.5)
+        return [answered(call, answer, 0, jitter)]
+      }
+      const breaker = yield* Breaker
+      const permit = yield* breaker.allow(call.provider, yield* Clock.currentTimeMillis)
+      if (!permit.allowed) {
+        const { retry_at } = permit
+        const failures = failuresOf(yield* breaker.look(call.provider))
+        return [answered(call, { outcome: "not_sent", code: "breaker_open", retry_at }, failures, jitter)]
+      }
+      const { health, ...answer } = yield* within(charge(port, call), timeout_ms * 2.5)
+      const after = yield* breaker.record(call.provider, health, yield* Clock.currentTimeMillis)
+      return [
+        answered(call, answer, after.failures, jitter),
+        ...changed(permit.transition),
+        ...changed(after.transition)
+      ]
+    }).pipe(Effect.withSpan("gateway.call", { attributes: { ...labels(call) }, kind: "client" }))
+
+const labels = ({ payment_id, provider, operation, attempt, try: n }: ProviderCall) => ({
+  payment_id,
+  provider,
+  operation,
+  attempt,
+  try: n
+})
+
+/** A port that hangs or dies has told nothing, and nobody may wait for it for ever. */
+const within = (told: Effect.Effect<Told>, timeout_ms: number): Effect.Effect<Told> =>
+  told.pipe(
+    Effect.timeoutOrElse({ duration: timeout_ms, orElse: () => Effect.succeed(unknown("timeout")) }),
+    Effect.catchCause((cause) =>
+      Cause.hasInterruptsOnly(cause)
+        ? Effect.failCause(cause)
+        : Effect.as(Effect.logError("a provider's adapter is broken", cause), unknown("adapter_defect", "neutral"))
+    )
+  )
+
+const THROTTLED_TRIES = 3
+const THROTTLED_MS = 200
+
+/**
+ * The provider says that it executed nothing (429, a locked object): the same key may go again after a short wait. An
+ * answer in between that leaves the charge in doubt ends this at once.
+ */
+const charge = (port: ProviderPort, call: ProviderCall, n = 1): Effect.Effect<Told> =>
+  Effect.gen(function* () {
+    const told = yield* port.charge(call)
+    if (told.outcome !== "not_executed" || n >= THROTTLED_TRIES) return told
+    yield* Effect.sleep(THROTTLED_MS * 2 ** (n - 1) * (0.5 + (yield* Random.next)))
+    return yield* charge(port, told.handle === undefined ? call : { ...call, handle: told.handle }, n + 1)
+  })
+
+const answered = (call: ProviderCall, answer: Omit<Told, "health">, breaker_failures: number, jitter: number) => {
+  const { payment_id, provider, attempt, try: n, operation } = call
+  const data = { ...answer, payment_id, provider, attempt, try: n, operation, breaker_failures, jitter }
+  return { subject: paymentStream(payment_id), command: { type: "RecordAnswer", data } } satisfies Addressed
+}
+
+const changed = (transition: Transition | undefined): ReadonlyArray<Addressed> =>
+  transition === undefined
+    ? []
+    : [
+        {
+          subject: breakerStream(transition.provider),
+          command: { type: "RecordBreaker", data: transition },
+          partitionkey: transition.provider
+        }
+      ]
