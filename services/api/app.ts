@@ -1,0 +1,203 @@
+/**
+ * The HTTP edge: every request runs through the same few steps (who, what, which key), then through its route's
+ * handler, as one Effect. It decides nothing; it turns requests into commands and records into answers.
+ */
+import { Clock, Context, Effect, Exit, Layer, Result, Tracer } from "effect"
+import { Hono } from "hono"
+import { Commands } from "../../shared/runtime/commands.ts"
+import { Ids } from "../../shared/runtime/ids.ts"
+import { type Auth, makeAuth, type Principal } from "./auth.ts"
+import { readJson } from "./body.ts"
+import { keyOf, makeIdempotency } from "./idempotency.ts"
+import { openApi } from "./openapi.ts"
+import { makeOwners } from "./owners.ts"
+import { problem } from "./problem.ts"
+import { Readiness } from "./readiness.ts"
+import { Store } from "./records.ts"
+import { type Answer, type ApiFailure, problemAnswer, toProblem } from "./responses.ts"
+import type { Route } from "./route.ts"
+import { documentRoute } from "./routes/document.ts"
+import { healthRoutes } from "./routes/health.ts"
+import type { Parts } from "./routes/parts.ts"
+import { paymentRoutes } from "./routes/payments.ts"
+import { walletRoutes } from "./routes/wallets.ts"
+import { as, begin, type Trace } from "./trace.ts"
+import { makeWait } from "./wait.ts"
+
+export interface ApiSettings {
+  /** One span a request. Off, traces are continued all the same: their ids travel. */
+  readonly tracing: boolean
+}
+
+export class Api extends Context.Service<
+  Api,
+  {
+    readonly fetch: (request: Request) => Response | Promise<Response>
+    /** Requests that have no answer yet. */
+    readonly inFlight: () => number
+    /** Answers those who wait for a payment with what there is. */
+    readonly release: () => void
+    readonly routes: ReadonlyArray<Route>
+  }
+>()("api/Api") {
+  static readonly layerFrom = (settings: ApiSettings): Layer.Layer<Api, never, Commands | Store | Ids | Readiness> =>
+    Layer.effect(Api, makeApi(settings))
+}
+
+/** More than any client gets answered in time: the rest are told to come back. */
+const IN_FLIGHT_MAX = 20_000
+
+const makeApi = Effect.fnUntraced(function* (settings: ApiSettings) {
+  const store = yield* Store
+  const readiness = yield* Readiness
+  const ids = yield* Ids
+  const wait = yield* makeWait(store)
+  const parts: Parts = {
+    commands: yield* Commands,
+    store,
+    ids,
+    readiness,
+    wait,
+    idempotency: makeIdempotency(store),
+    owners: makeOwners(store)
+  }
+  const described = [...walletRoutes(parts), ...paymentRoutes(parts), ...healthRoutes(parts)]
+  const routes = [...described, documentRoute((self) => openApi([...described, self]))]
+  const edge = new Edge(settings, makeAuth(store), readiness, ids, yield* Effect.context<never>())
+  return Api.of({
+    fetch: serving(edge, routes).fetch,
+    inFlight: () => edge.inFlight,
+    release: () => wait.release(),
+    routes
+  })
+})
+
+const serving = (edge: Edge, routes: ReadonlyArray<Route>): Hono => {
+  const app = new Hono({ strict: true })
+  const methods = new Map<string, Array<string>>()
+  for (const route of routes) {
+    const path = route.path.replaceAll(/\{(\w+)\}/g, ":$1")
+    methods.set(path, [...(methods.get(path) ?? []), route.method])
+    app.on(route.method, path, (c) => edge.serve(route, c.req.raw, c.req.param("id") ?? ""))
+  }
+  for (const [path, allowed] of methods) {
+    const allow = allowed.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])).join(", ")
+    app.all(path, (c) => edge.refuse(c.req.raw, "METHOD_NOT_ALLOWED", { allow }))
+  }
+  app.notFound((c) => edge.refuse(c.req.raw, "NOT_FOUND"))
+  return app
+}
+
+class Edge {
+  inFlight = 0
+  private readonly settings: ApiSettings
+  private readonly auth: Auth
+  private readonly readiness: Readiness["Service"]
+  private readonly ids: Ids["Service"]
+  private readonly clock: Clock.Clock
+  private readonly run: (effect: Effect.Effect<Response>) => Promise<Exit.Exit<Response>>
+
+  constructor(
+    settings: ApiSettings,
+    auth: Auth,
+    readiness: Readiness["Service"],
+    ids: Ids["Service"],
+    context: Context.Context<never>
+  ) {
+    this.settings = settings
+    this.auth = auth
+    this.readiness = readiness
+    this.ids = ids
+    this.clock = Context.get(context, Clock.Clock)
+    // Never with the request's signal: a command that moves money goes on when its client has left.
+    this.run = Effect.runPromiseExitWith(context)
+  }
+
+  async serve(route: Route, request: Request, id: string): Promise<Response> {
+    const now = this.clock.currentTimeMillisUnsafe()
+    const trace = begin(request.headers.get("traceparent"), this.ids.next(now))
+    this.inFlight++
+    try {
+      const exit = await this.run(this.answered(route, request, id.toLowerCase(), now, trace))
+      if (Exit.isSuccess(exit)) return exit.value
+      await this.run(Effect.as(Effect.logError(`${route.method} ${route.path} broke`, exit.cause), new Response()))
+      return respond(problemAnswer(problem("INTERNAL"), pathOf(request), trace), trace)
+    } finally {
+      this.inFlight--
+    }
+  }
+
+  refuse(request: Request, code: "NOT_FOUND" | "METHOD_NOT_ALLOWED", headers?: Record<string, string>): Response {
+    const id = this.ids.next(this.clock.currentTimeMillisUnsafe())
+    const trace = begin(request.headers.get("traceparent"), id)
+    return respond(problemAnswer(problem(code, { headers }), pathOf(request), trace), trace)
+  }
+
+  private answered(route: Route, request: Request, id: string, now: number, trace: Trace): Effect.Effect<Response> {
+    if (!this.settings.tracing) return this.inTrace(route, request, id, now, trace)
+    const { traceId, parentId, sampled } = trace
+    const parent = parentId === undefined ? {} : { parent: Tracer.externalSpan({ traceId, spanId: parentId, sampled }) }
+    return Effect.useSpan(`${route.method} ${route.path}`, { kind: "server", root: true, ...parent }, (span) =>
+      this.inTrace(route, request, id, now, as(span.traceId, parentId, span.spanId, span.sampled))
+    )
+  }
+
+  private inTrace(route: Route, request: Request, id: string, now: number, trace: Trace): Effect.Effect<Response> {
+    return this.handled(route, request, id, now, trace).pipe(
+      Effect.catch((failure) => Effect.succeed(problemAnswer(toProblem(failure), pathOf(request), trace))),
+      Effect.map((answer) => respond(answer, trace))
+    )
+  }
+
+  private handled(
+    route: Route,
+    request: Request,
+    id: string,
+    now: number,
+    trace: Trace
+  ): Effect.Effect<Answer, ApiFailure> {
+    const query = route.parameters === undefined ? NO_QUERY : queryOf(request)
+    const asked = { now, trace, id, query, headers: request.headers, key: undefined, body: undefined }
+    if (route.scope === undefined) return route.handle({ ...asked, principal: NOBODY })
+    if (this.inFlight > IN_FLIGHT_MAX || this.readiness.health().phase === "draining") return Effect.fail(unavailable)
+    return Effect.flatMap(this.auth.check(request.headers.get("authorization"), route.scope, now), (principal) => {
+      if (route.body === undefined) return route.handle({ ...asked, principal })
+      const { decode, optional } = route.body
+      return Effect.flatMap(readJson(request, optional), (json) => {
+        const key = route.key === undefined ? undefined : keyOf(request.headers.get("idempotency-key"))
+        if (typeof key === "object") return Effect.fail(key)
+        if (route.key === "required" && key === undefined) return Effect.fail(keyRequired)
+        const body = decode(json)
+        if (Result.isFailure(body)) return Effect.fail(body.failure)
+        return route.handle({ ...asked, principal, key, body: body.success })
+      })
+    })
+  }
+}
+
+const NO_QUERY = new URLSearchParams()
+const NOBODY: Principal = { tenant: "", actor: "", scopes: new Set() }
+const keyRequired = problem("IDEMPOTENCY_KEY_REQUIRED")
+const unavailable = problem("UNAVAILABLE", { headers: { "retry-after": "1", connection: "close" } })
+
+const queryOf = ({ url }: Request): URLSearchParams => {
+  const at = url.indexOf("?")
+  return at < 0 ? NO_QUERY : new URLSearchParams(url.slice(at + 1))
+}
+
+const pathOf = ({ url }: Request): string => new URL(url).pathname
+
+const respond = ({ status, body, headers }: Answer, { traceId, traceparent }: Trace): Response =>
+  new Response(body === "" ? null : body, {
+    status,
+    headers: {
+      "content-type": "application/json",
+      "cache-control": "no-store",
+      "x-content-type-options": "nosniff",
+      "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+      "referrer-policy": "no-referrer",
+      traceparent,
+      trace_id: traceId,
+      ...headers
+    }
+  })

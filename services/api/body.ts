@@ -1,0 +1,52 @@
+/** Reads a request's body, never more of it than is allowed, whether its length was announced or not. */
+import { Effect } from "effect"
+import { parse } from "./json.ts"
+import { type Problem, problem } from "./problem.ts"
+
+/** The largest body taken, in bytes (DECISIONS D4). */
+export const BODY_MAX = 64 * 1024
+
+/** Bodies of the requests that move money are small; a reader that dies half-way was the client's doing. */
+export const readJson = (request: Request, optional: boolean): Effect.Effect<unknown, Problem> => {
+  const length = request.headers.get("content-length")
+  if (optional && (request.body === null || length === "0")) return Effect.succeed({})
+  if (!isJson(request.headers.get("content-type"))) return Effect.fail(problem("UNSUPPORTED_MEDIA_TYPE"))
+  if (Number(length ?? 0) > BODY_MAX) return Effect.fail(tooLarge)
+  return Effect.flatMap(
+    Effect.promise(() => read(request, length !== null)),
+    (bytes) => {
+      if (bytes === "too large") return Effect.fail(tooLarge)
+      if (bytes === "cut off") return Effect.fail(problem("INVALID_JSON", { detail: "the body ended early" }))
+      if (optional && bytes.length === 0) return Effect.succeed({})
+      const parsed = parse(bytes)
+      return parsed.refused === undefined
+        ? Effect.succeed(parsed.value)
+        : Effect.fail(problem("INVALID_JSON", { detail: parsed.refused }))
+    }
+  )
+}
+
+const tooLarge = problem("BODY_TOO_LARGE", { details: { limit_bytes: BODY_MAX } })
+
+const isJson = (type: string | null): boolean => type !== null && /^application\/json\s*(;|$)/i.test(type.trim())
+
+const read = async (request: Request, announced: boolean): Promise<Uint8Array | "too large" | "cut off"> => {
+  try {
+    if (announced) return new Uint8Array(await request.arrayBuffer())
+    return await readChunks(request)
+  } catch {
+    return "cut off"
+  }
+}
+
+const readChunks = async (request: Request): Promise<Uint8Array | "too large"> => {
+  const chunks: Array<Uint8Array> = []
+  let length = 0
+  if (request.body !== null)
+    for await (const chunk of request.body) {
+      length += chunk.length
+      if (length > BODY_MAX) return "too large"
+      chunks.push(chunk)
+    }
+  return Buffer.concat(chunks, length)
+}

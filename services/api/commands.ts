@@ -1,0 +1,33 @@
+/** From a request to the message a decider gets: everything that travels with a command, in one place. */
+import { partitionKey, schemaVersion } from "../../shared/contract/codec.ts"
+import type { Fact, Message } from "../../shared/contract/envelope.ts"
+import type { PaymentCommand } from "../../shared/contract/payment.ts"
+import type { WalletCommand } from "../../shared/contract/wallet.ts"
+import type { ApiRequest } from "./route.ts"
+
+type Asked = Pick<ApiRequest, "now" | "principal" | "trace">
+
+/** `id` is the command's identity for ever: the id of what it makes, so a repeated command is found by it. */
+const message = (asked: Asked, id: string, userId: string, about: string, subject: string, command: Fact): Message => ({
+  ...command,
+  id,
+  subject,
+  time: asked.now,
+  tenant: asked.principal.tenant,
+  partitionkey: partitionKey(asked.principal.tenant, userId),
+  correlationid: about,
+  causationid: id,
+  actor: asked.principal.actor,
+  traceparent: asked.trace.traceparent,
+  schema: schemaVersion(command.type)
+})
+
+export const toPayment = (asked: Asked, id: string, userId: string, command: PaymentCommand): Message => {
+  const { payment_id } = command.data
+  return message(asked, id, userId, payment_id, `payment-${payment_id}`, command)
+}
+
+export const toWallet = (asked: Asked, id: string, userId: string, command: WalletCommand): Message => {
+  const { wallet_id } = command.data
+  return message(asked, id, userId, wallet_id, `wallet-${wallet_id}`, command)
+}

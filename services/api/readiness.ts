@@ -1,0 +1,48 @@
+/** What the platform needs in order to take requests. Composition reports, `/ready` and `/health` tell. */
+import { Context, Layer } from "effect"
+
+/** Requests are taken only while `running`; draining comes before the listener closes (RELIABILITY 4.7). */
+export type Phase = "starting" | "running" | "draining"
+
+export interface Dependency {
+  readonly up: boolean
+  /** False: its loss is told, and requests are taken all the same (a cache). Default true. */
+  readonly required?: boolean
+  /** For people, without internals: everybody may read it. */
+  readonly detail?: string
+}
+
+export interface Health {
+  readonly ready: boolean
+  readonly phase: Phase
+  readonly dependencies: Readonly<Record<string, Dependency>>
+}
+
+export class Readiness extends Context.Service<
+  Readiness,
+  {
+    /** Adds the dependency or replaces what was known of it; synchronous, so that anybody can call it from anywhere. */
+    readonly report: (name: string, dependency: Dependency) => void
+    readonly enter: (phase: Phase) => void
+    readonly health: () => Health
+  }
+>()("api/Readiness") {
+  static readonly layer = Layer.sync(Readiness, () => {
+    const dependencies = new Map<string, Dependency>()
+    let phase: Phase = "starting"
+    return {
+      report: (name, dependency) => {
+        dependencies.set(name, dependency)
+      },
+      enter: (next) => {
+        // Draining is for ever: a late "running" must not call clients back.
+        if (phase !== "draining") phase = next
+      },
+      health: () => ({
+        ready: phase === "running" && [...dependencies.values()].every(({ up, required }) => up || required === false),
+        phase,
+        dependencies: Object.fromEntries(dependencies)
+      })
+    }
+  })
+}

@@ -1,0 +1,106 @@
+/** The bodies clients send. The same schemas decode them and are printed in the OpenAPI document. */
+import { Result, Schema, SchemaIssue, SchemaTransformation } from "effect"
+import { Currency, MAX_MINOR } from "../../shared/contract/money.ts"
+import { type Problem, problem } from "./problem.ts"
+
+/** A JSON integer outside, exact up to 2^53 - 1, a bigint inside. */
+const integer = (minimum: number, says: string) =>
+  Schema.Int.check(Schema.isBetween({ minimum, maximum: Number.MAX_SAFE_INTEGER }, { message: says })).pipe(
+    Schema.decodeTo(
+      Schema.BigInt,
+      SchemaTransformation.transform({ decode: (n: number) => BigInt(n), encode: toNumber })
+    )
+  )
+/** Only for schemas that check answers in tests: answers themselves are written from bigints. */
+const toNumber = (n: bigint): number => Number(n)
+
+export const Amount = integer(1, `must be a whole number of minor units, 1 to ${MAX_MINOR}, in digits only`)
+export const Balance = integer(0, `must be a whole number of minor units, 0 to ${MAX_MINOR}`)
+
+/** An identifier of the client's own: a user, a merchant. */
+const Name = Schema.String.check(
+  Schema.isPattern(/^[A-Za-z0-9_.-]{1,64}$/u, { message: "must be 1 to 64 of A-Z a-z 0-9 _ . -" })
+)
+
+const TEXT_MAX = 500
+/** Postgres keeps no NUL and no half of a surrogate pair; both would only fail later. */
+const storable = (text: string): boolean => text.isWellFormed() && !text.includes("\u0000")
+const Text = Schema.String.check(
+  Schema.isMinLength(1, { message: "must not be empty" }),
+  Schema.isMaxLength(TEXT_MAX, { message: `must have at most ${TEXT_MAX} characters` }),
+  Schema.makeFilter(storable, { message: "must hold whole characters and no NUL" })
+)
+
+const METADATA_MAX = 20
+const MetadataKey = Schema.String.check(Schema.isPattern(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/u))
+const Metadata = Schema.Record(MetadataKey, Text).check(
+  Schema.isMaxProperties(METADATA_MAX, { message: `must have at most ${METADATA_MAX} entries` })
+)
+
+const CurrencyCode = Currency.annotate({ description: "ISO 4217 code" })
+
+export const WalletRequest = Schema.Struct({
+  user_id: Name,
+  currency: CurrencyCode,
+  metadata: Schema.optionalKey(Metadata)
+}).annotate({ identifier: "WalletRequest" })
+
+export const CreditRequest = Schema.Struct({ amount: Amount, currency: CurrencyCode, reference: Text }).annotate({
+  identifier: "CreditRequest"
+})
+
+export const LockRequest = Schema.Struct({ reason: Text }).annotate({ identifier: "LockRequest" })
+
+export const PaymentRequest = Schema.Struct({
+  wallet_id: Schema.String.check(
+    Schema.isMinLength(1, { message: "must not be empty" }),
+    Schema.isMaxLength(64, { message: "must have at most 64 characters" })
+  ),
+  amount: Amount,
+  currency: CurrencyCode,
+  merchant_id: Name,
+  description: Schema.optionalKey(Text),
+  metadata: Schema.optionalKey(Metadata)
+}).annotate({ identifier: "PaymentRequest" })
+
+export const CancelRequest = Schema.Struct({ reason: Schema.optionalKey(Text) }).annotate({
+  identifier: "CancelRequest"
+})
+
+export interface Body<B> {
+  readonly schema: Schema.Top
+  readonly decode: (json: unknown) => Result.Result<B, Problem>
+  /** True where a request without a body means `{}`. */
+  readonly optional: boolean
+}
+
+/** Built once per route: unknown fields are refused, and every wrong field is named, not only the first. */
+export const body = <B>(schema: Schema.Codec<B, unknown>, options: { readonly optional?: boolean } = {}): Body<B> => {
+  const decode = Schema.decodeUnknownResult(schema, { errors: "all", onExcessProperty: "error" })
+  return {
+    schema,
+    decode: (json) => Result.mapError(decode(json), ({ issue }) => invalid(issue)),
+    optional: options.optional === true
+  }
+}
+
+const describe = SchemaIssue.makeFormatterStandardSchemaV1()
+const WORDS: Readonly<Record<string, string>> = {
+  "Missing key": "is required",
+  "Expected no excess property": "is not a known field",
+  "Expected string": "must be a string",
+  "Expected an integer": `must be a whole number of minor units, 1 to ${MAX_MINOR}, in digits only`,
+  "Expected number": `must be a whole number of minor units, 1 to ${MAX_MINOR}, in digits only`
+}
+
+const invalid = (issue: SchemaIssue.Issue): Problem => {
+  const errors = new Map<string, string>()
+  for (const { path = [], message } of describe(issue).issues) {
+    const pointer = path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("")
+    if (!errors.has(pointer)) errors.set(pointer, WORDS[message] ?? message.replace(/^Expected /, "must be "))
+  }
+  const list = [...errors].map(([pointer, detail]) => ({ detail, pointer: `#${pointer}` }))
+  const [field = "", detail = "is not valid"] = errors.entries().next().value ?? []
+  const name = field.slice(1)
+  return problem("INVALID_REQUEST", { detail: `${name} ${detail}`, details: { field: name }, errors: list })
+}

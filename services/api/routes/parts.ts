@@ -1,0 +1,18 @@
+/** What the routes work with; made once, when the app is. */
+import type { Commands } from "../../../shared/runtime/commands.ts"
+import type { Ids } from "../../../shared/runtime/ids.ts"
+import type { Idempotency } from "../idempotency.ts"
+import type { Owners } from "../owners.ts"
+import type { Readiness } from "../readiness.ts"
+import type { Store } from "../records.ts"
+import type { Wait } from "../wait.ts"
+
+export interface Parts {
+  readonly commands: Commands["Service"]
+  readonly store: Store["Service"]
+  readonly ids: Ids["Service"]
+  readonly readiness: Readiness["Service"]
+  readonly idempotency: Idempotency
+  readonly owners: Owners
+  readonly wait: Wait
+}

@@ -1,0 +1,212 @@
+/**
+ * All SQL of the API: reads of the other services' read models and of the journal, and its own two tables. It writes
+ * nothing but api keys; idempotency keys are written by the journal, with the event they stand for.
+ */
+import { Clock, Effect, Layer } from "effect"
+import { query, type Row, Sql, type SqlClient, type SqlFailure } from "../../shared/runtime/postgres.ts"
+import {
+  type ApiKeyRecord,
+  AT_PROVIDER,
+  ENDED,
+  type EventRecord,
+  type KeyRecord,
+  type PaymentFilter,
+  type PaymentRecord,
+  Store,
+  StoreUnavailable,
+  type WalletFilter,
+  type WalletRecord
+} from "./records.ts"
+
+/** Times are bigint ms in the database and numbers here. */
+const ms = (time: bigint): number => Number(time)
+const msOrNull = (time: bigint | null): number | null => (time === null ? null : Number(time))
+
+type Stored<Record, Times extends keyof Record> = Omit<Record, Times> & {
+  readonly [T in Times]: null extends Record[T] ? bigint | null : bigint
+}
+type WalletRow = Stored<WalletRecord, "created_at" | "updated_at">
+type PaymentRow = Stored<PaymentRecord, "created_at" | "completed_at" | "updated_at" | "since">
+
+const wallet = (row: WalletRow): WalletRecord => ({
+  ...row,
+  created_at: ms(row.created_at),
+  updated_at: ms(row.updated_at)
+})
+const payment = (row: PaymentRow): PaymentRecord => ({
+  ...row,
+  created_at: ms(row.created_at),
+  completed_at: msOrNull(row.completed_at),
+  updated_at: ms(row.updated_at),
+  since: msOrNull(row.since)
+})
+
+const walletColumns = (sql: SqlClient) => sql`
+  id, user_id, currency, balance, available, held, status, metadata, version, created_at, updated_at`
+const paymentColumns = (sql: SqlClient) => sql`
+  p.id, p.user_id, p.wallet_id, p.merchant_id, p.amount, p.currency, p.status, p.provider, p.provider_reference,
+  p.failure, p.description, p.metadata, p.version, p.created_at, p.completed_at, p.updated_at`
+const paymentsWithProgress = (sql: SqlClient) => sql`
+  select ${paymentColumns(sql)}, g.state as progress, g.reason, g.since
+    from payment.payments p left join payment.progress g on g.payment_id = p.id`
+
+/** What the server says when it cannot work now; any other SQLSTATE is a mistake of ours, and dies as one. */
+const busy = /^(POOL_TIMEOUT|53|55P03|57|58|25006)/
+
+const unavailable = <A>(self: Effect.Effect<A, SqlFailure, Sql>): Effect.Effect<A, StoreUnavailable, Sql> =>
+  Effect.catch(self, (failure) =>
+    failure._tag === "UniqueViolation" || (failure._tag === "DbError" && !busy.test(failure.code))
+      ? Effect.die(failure)
+      : Effect.fail(new StoreUnavailable({ detail: failure._tag === "DbError" ? failure.code : failure._tag }))
+  )
+
+const rows = <R extends Row>(build: Parameters<typeof query<R>>[0]) => unavailable(query<R>(build))
+const first = <R extends Row>(build: Parameters<typeof query<R>>[0]) => Effect.map(rows<R>(build), (found) => found[0])
+
+const walletsMatching = ({ tenant, user_id, after, limit }: WalletFilter) =>
+  rows<WalletRow>(
+    (sql) => sql`select ${walletColumns(sql)} from wallet.wallets where tenant = ${tenant}
+      ${user_id === undefined ? sql`` : sql`and user_id = ${user_id}`}
+      ${after === undefined ? sql`` : sql`and id > ${after}`}
+      order by id limit ${limit}`
+  )
+
+/** Newest first; ids are UUIDv7, so their order is the order of making and stays put while others are inserted. */
+const paymentsMatching = ({ tenant, user_id, status, from, to, after, limit }: PaymentFilter) =>
+  rows<PaymentRow>(
+    (sql) => sql`${paymentsWithProgress(sql)} where p.tenant = ${tenant}
+      ${user_id === undefined ? sql`` : sql`and p.user_id = ${user_id}`}
+      ${
+        status === undefined
+          ? sql``
+          : sql`and case when p.status = any(${[...ENDED]}) then p.status else coalesce(g.state, p.status) end = ${status}`
+      }
+      ${from === undefined ? sql`` : sql`and p.created_at >= ${from}`}
+      ${to === undefined ? sql`` : sql`and p.created_at < ${to}`}
+      ${after === undefined ? sql`` : sql`and p.id < ${after}`}
+      order by p.id desc limit ${limit}`
+  )
+
+export const storeLayer: Layer.Layer<Store, never, Sql> = Layer.effect(
+  Store,
+  Effect.gen(function* () {
+    const connections = yield* Sql
+    const on = <A>(self: Effect.Effect<A, StoreUnavailable, Sql>) => Effect.provideService(self, Sql, connections)
+    return Store.of({
+      wallet: (tenant, id) =>
+        on(
+          Effect.map(
+            first<WalletRow>(
+              (sql) => sql`select ${walletColumns(sql)} from wallet.wallets where id = ${id} and tenant = ${tenant}`
+            ),
+            (row) => row && wallet(row)
+          )
+        ),
+      walletOf: (tenant, userId, currency) =>
+        on(
+          Effect.map(
+            first<WalletRow>(
+              (sql) => sql`select ${walletColumns(sql)} from wallet.wallets
+                where tenant = ${tenant} and user_id = ${userId} and currency = ${currency}`
+            ),
+            (row) => row && wallet(row)
+          )
+        ),
+      wallets: (filter) => on(Effect.map(walletsMatching(filter), (found) => found.map(wallet))),
+      payment: (tenant, id) =>
+        on(
+          Effect.map(
+            first<PaymentRow>((sql) => sql`${paymentsWithProgress(sql)} where p.id = ${id} and p.tenant = ${tenant}`),
+            (row) => row && payment(row)
+          )
+        ),
+      payments: (filter) => on(Effect.map(paymentsMatching(filter), (found) => found.map(payment))),
+      ended: (ids) =>
+        on(
+          Effect.map(
+            rows<PaymentRow>(
+              (sql) => sql`select ${paymentColumns(sql)}, null as progress, null as reason, null::bigint as since
+                from payment.payments p where p.id = any(${[...ids]}) and p.status = any(${[...ENDED]})`
+            ),
+            (found) => found.map(payment)
+          )
+        ),
+      atProvider: (ids) =>
+        on(
+          Effect.map(
+            rows<{ readonly payment_id: string }>(
+              (sql) => sql`select payment_id from payment.progress
+                where payment_id = any(${[...ids]}) and state = any(${[...AT_PROVIDER]})`
+            ),
+            (found) => found.map(({ payment_id }) => payment_id)
+          )
+        ),
+      ...journal(on),
+      idempotencyKey: ({ tenant, method, route, key }) =>
+        on(
+          Effect.map(
+            first<Stored<KeyRecord, "lease_until">>(
+              (sql) => sql`select fingerprint, resource_id, lease_until from api.idempotency_keys
+                where tenant = ${tenant} and method = ${method} and route = ${route} and key = ${key}`
+            ),
+            (row) => row && { ...row, lease_until: ms(row.lease_until) }
+          )
+        ),
+      apiKey: (hash) =>
+        on(
+          first<ApiKeyRecord & Row>(
+            (sql) => sql`select id, tenant, scopes from api.api_keys where hash = ${hash} and revoked_at is null`
+          )
+        )
+    })
+  })
+)
+
+type On = <A>(self: Effect.Effect<A, StoreUnavailable, Sql>) => Effect.Effect<A, StoreUnavailable>
+
+const eventColumns = (sql: SqlClient) => sql`id, stream, version, type, cause, body`
+
+const journal = (on: On): Pick<Store["Service"], "events" | "lastEvent" | "eventOf"> => ({
+  events: ({ tp, stream }, after, limit) =>
+    on(
+      rows<EventRecord & Row>(
+        (sql) => sql`select ${eventColumns(sql)} from journal.events
+          where tp = ${tp} and stream = ${stream} and version > ${after} order by version limit ${limit}`
+      )
+    ),
+  lastEvent: ({ tp, stream }, version, types) =>
+    on(
+      first<EventRecord & Row>(
+        (sql) => sql`select ${eventColumns(sql)} from journal.events
+          where tp = ${tp} and stream = ${stream} and version <= ${version} and type = any(${[...types]})
+          order by version desc limit 1`
+      )
+    ),
+  eventOf: (tp, cause) =>
+    on(
+      first<EventRecord & Row>(
+        (sql) => sql`select ${eventColumns(sql)} from journal.events
+          where tp = ${tp} and cause = ${cause} order by n limit 1`
+      )
+    )
+})
+
+/** Makes the key valid, whatever it was before: the embedded platform's, fixed by API_KEY or printed at its start. */
+export const putApiKey = (key: ApiKeyRecord & { readonly name: string; readonly hash: string }) =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    query(
+      (sql) => sql`insert into api.api_keys (id, tenant, name, hash, scopes, created_at)
+        values (${key.id}, ${key.tenant}, ${key.name}, ${key.hash}, ${key.scopes}, ${now})
+        on conflict (id) do update set tenant = excluded.tenant, name = excluded.name, hash = excluded.hash,
+          scopes = excluded.scopes, revoked_at = null`
+    )
+  )
+
+/** Keys are kept for 30 days and never shorter than their payment is open (DECISIONS D4). */
+export const forgetIdempotencyKeys = (before: number, limit: number) =>
+  query(
+    (sql) => sql`delete from api.idempotency_keys where ctid in (
+      select k.ctid from api.idempotency_keys k where k.created_at < ${before} and not exists (
+        select 1 from payment.payments p where p.id = k.resource_id::uuid and p.status <> all(${[...ENDED]}))
+      limit ${limit})`
+  )

@@ -1,0 +1,158 @@
+/**
+ * Waiting for payments to end. One fiber asks for all that are waited for in one query, only while somebody waits: at
+ * 256 waiting clients that is one query where each client asking for itself would be 256, and nothing to listen to.
+ */
+import { Clock, Effect, type Scope } from "effect"
+import type { PaymentRecord, Store } from "./records.ts"
+
+/** A payment of the embedded platform takes some 10 ms without its provider; asking more often only costs. */
+const ASK_EVERY_MS = 4
+/** A store that does not answer must not keep clients beyond their time. */
+const ASK_TIMEOUT_MS = 1_000
+const ASK_AGAIN_AFTER_FAILURE_MS = 100
+/** Whoever comes on top is answered at once, with a payment that has not ended. */
+const WAITING_MAX = 20_000
+
+/** `undefined`: not ended in time. `"at provider"`: only for those who asked for it. */
+export type Awaited = PaymentRecord | "at provider" | undefined
+
+export interface Wait {
+  /** Until the payment has ended or the deadline (ms since the epoch) is reached. */
+  readonly ended: (id: string, deadline: number) => Effect.Effect<PaymentRecord | undefined>
+  /** The same, or until a provider may have the money: a cancellation is decided then. */
+  readonly decided: (id: string, deadline: number) => Effect.Effect<Awaited>
+  /** Lets all go that wait, as not ended, and nobody wait any more. */
+  readonly release: () => void
+}
+
+interface Waiter {
+  readonly id: string
+  readonly deadline: number
+  readonly orAtProvider: boolean
+  readonly done: (result: Awaited) => void
+}
+
+type Asked = Pick<Store["Service"], "ended" | "atProvider">
+
+export const makeWait = (store: Asked): Effect.Effect<Wait, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const waiting = new Waiting()
+    yield* Effect.forkScoped(Effect.forever(turn(store, waiting)))
+    return {
+      ended: (id, deadline) =>
+        Effect.map(waiting.join(id, deadline, false), (result) => (result === "at provider" ? undefined : result)),
+      decided: (id, deadline) => waiting.join(id, deadline, true),
+      release: () => waiting.release()
+    }
+  })
+
+const turn = (store: Asked, waiting: Waiting) =>
+  waiting.somebody.pipe(
+    Effect.andThen(Effect.sleep(ASK_EVERY_MS)),
+    Effect.andThen(
+      Effect.suspend(() => ask(store, waiting)).pipe(
+        Effect.timeout(ASK_TIMEOUT_MS),
+        Effect.catchCause((cause) =>
+          Effect.andThen(
+            Effect.logWarning("cannot ask for the end of payments", cause),
+            Effect.sleep(ASK_AGAIN_AFTER_FAILURE_MS)
+          )
+        )
+      )
+    ),
+    Effect.andThen(Effect.map(Clock.currentTimeMillis, (now) => waiting.expire(now)))
+  )
+
+const ask = (store: Asked, waiting: Waiting) =>
+  Effect.gen(function* () {
+    for (const payment of yield* store.ended(waiting.ids())) waiting.end(payment.id, payment, false)
+    const undecided = waiting.idsOfUndecided()
+    if (undecided.length === 0) return
+    for (const id of yield* store.atProvider(undecided)) waiting.end(id, "at provider", true)
+  })
+
+class Waiting {
+  private readonly byPayment = new Map<string, Set<Waiter>>()
+  private count = 0
+  private undecided = 0
+  private released = false
+  private wake: (() => void) | undefined
+
+  /** Returns when at least one waits. */
+  readonly somebody = Effect.callback<void>((resume) => {
+    if (this.count > 0) return resume(Effect.void)
+    this.wake = () => resume(Effect.void)
+  })
+
+  join(id: string, deadline: number, orAtProvider: boolean): Effect.Effect<Awaited> {
+    return Effect.callback<Awaited>((resume) => {
+      if (this.released || this.count >= WAITING_MAX) return resume(Effect.succeed(undefined))
+      const waiter = { id, deadline, orAtProvider, done: (result: Awaited) => resume(Effect.succeed(result)) }
+      this.add(waiter)
+      return Effect.sync(() => this.remove(waiter))
+    })
+  }
+
+  private add(waiter: Waiter): void {
+    const others = this.byPayment.get(waiter.id)
+    if (others === undefined) this.byPayment.set(waiter.id, new Set([waiter]))
+    else others.add(waiter)
+    this.count++
+    if (waiter.orAtProvider) this.undecided++
+    const wake = this.wake
+    this.wake = undefined
+    wake?.()
+  }
+
+  private remove(waiter: Waiter): void {
+    const same = this.byPayment.get(waiter.id)
+    if (same?.delete(waiter) !== true) return
+    if (same.size === 0) this.byPayment.delete(waiter.id)
+    this.count--
+    if (waiter.orAtProvider) this.undecided--
+  }
+
+  ids(): ReadonlyArray<string> {
+    return [...this.byPayment.keys()]
+  }
+
+  idsOfUndecided(): ReadonlyArray<string> {
+    if (this.undecided === 0) return []
+    return this.ids().filter((id) => [...(this.byPayment.get(id) ?? [])].some(({ orAtProvider }) => orAtProvider))
+  }
+
+  end(id: string, result: Awaited, onlyUndecided: boolean): void {
+    this.finish(
+      id,
+      () => result,
+      ({ orAtProvider }) => orAtProvider || !onlyUndecided
+    )
+  }
+
+  expire(now: number): void {
+    for (const id of this.byPayment.keys())
+      this.finish(
+        id,
+        () => undefined,
+        ({ deadline }) => deadline <= now
+      )
+  }
+
+  release(): void {
+    this.released = true
+    for (const id of this.byPayment.keys())
+      this.finish(
+        id,
+        () => undefined,
+        () => true
+      )
+  }
+
+  private finish(id: string, result: () => Awaited, which: (waiter: Waiter) => boolean): void {
+    for (const waiter of this.byPayment.get(id) ?? []) {
+      if (!which(waiter)) continue
+      this.remove(waiter)
+      waiter.done(result())
+    }
+  }
+}
