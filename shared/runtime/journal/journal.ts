@@ -8,7 +8,17 @@ import { topicPartition } from "../../contract/topics.ts"
 import { reach } from "../crashpoint.ts"
 import type { Decider } from "../decider.ts"
 import { Ids } from "../ids.ts"
-import { Defect, type Folded, fold, fresh, type Item, type Loaded, type Outcome, type Performed } from "./fold.ts"
+import {
+  type Context,
+  Defect,
+  type Folded,
+  fold,
+  fresh,
+  type Item,
+  type Loaded,
+  type Outcome,
+  type Performed
+} from "./fold.ts"
 import { States } from "./states.ts"
 import {
   type Bases,
@@ -59,79 +69,47 @@ export const makeJournal = Effect.fnUntraced(function* <State, E extends Fact, E
   store: Store,
   settings: JournalSettings = defaultJournalSettings
 ) {
-  const ids = yield* Ids
-  const states = new States<Loaded<State>>(settings.statesMax)
-  const replay = replayer(decider)
-  const encodeState = Schema.encodeSync(decider.snapshot.codec)
+  const { next } = yield* Ids
+  const book = new Book<State, E, Eff>(decider, store, settings, next)
+  return { commit: (items) => book.commit(items), forget: () => book.forget() } satisfies Journal<Eff>
+})
 
-  const loadMissing = Effect.fnUntraced(function* (items: ReadonlyArray<Item>) {
-    const loaded = new Map<string, Loaded<State>>()
-    const missing = new Map<string, { readonly tp: number; readonly stream: string }>()
-    for (const { message } of items) {
-      const stream = message && decider.route(message)
-      if (message === undefined || stream === undefined || loaded.has(stream) || missing.has(stream)) continue
-      const known =
-        states.get(stream) ?? (decider.begins(message) && !states.doubted(stream) ? fresh(decider.initial) : undefined)
-      if (known !== undefined) loaded.set(stream, known)
-      else missing.set(stream, { tp: topicPartition(decider.topic, message.partitionkey), stream })
-    }
-    if (missing.size > 0) {
-      const stored = yield* store.load([...missing.values()], decider.snapshot.schema)
-      for (const stream of missing.keys()) loaded.set(stream, replay(stored.get(stream)))
-    }
-    return loaded
-  })
+class Book<State, E extends Fact, Eff> {
+  private readonly decider: Decider<State, E, Eff>
+  private readonly store: Store
+  private readonly states: States<Loaded<State>>
+  private readonly replay: (stored: StoredStream | undefined) => Loaded<State>
+  private readonly context: Omit<Context<State>, "now">
 
-  const once = Effect.fnUntraced(function* (items: ReadonlyArray<Item>) {
-    const loaded = yield* loadMissing(items)
-    const now = yield* Clock.currentTimeMillis
-    const folded = yield* attemptFold(decider, items, loaded, {
-      now,
-      nextId: ids.next,
-      snapshotEvery: settings.snapshotEvery,
-      encodeState
-    })
-    yield* reach("journal.before-write")
-    const bases = yield* store.write(folded.write)
-    yield* reach("journal.after-write")
-    for (const [stream, state] of folded.states) states.set(stream, state)
-    return committed(folded, bases)
-  })
-
-  /** After a conflict or a lost answer: whose causes are in the store already? They are done; the rest is folded again. */
-  const unfinished = Effect.fnUntraced(function* (items: ReadonlyArray<Item>) {
-    const of = items.flatMap(({ message }) =>
-      message === undefined ? [] : [{ tp: topicPartition(decider.topic, message.partitionkey), cause: message.id }]
-    )
-    const done = yield* store.causes(of)
-    return items.map((item): Item => {
-      if (item.message === undefined || !done.has(item.message.id)) return item
-      return { source: item.source }
-    })
-  })
-
-  const evict = (items: ReadonlyArray<Item>) => {
-    for (const { message } of items) {
-      const stream = message && decider.route(message)
-      if (stream !== undefined) states.doubt(stream)
-    }
+  constructor(
+    decider: Decider<State, E, Eff>,
+    store: Store,
+    { snapshotEvery, statesMax }: JournalSettings,
+    nextId: (now: number) => string
+  ) {
+    this.decider = decider
+    this.store = store
+    this.states = new States(statesMax)
+    this.replay = replayer(decider)
+    this.context = { nextId, snapshotEvery, encodeState: Schema.encodeSync(decider.snapshot.codec) }
   }
 
-  const commit = (items: ReadonlyArray<Item>): Effect.Effect<Committed<Eff>, CommitFailure> => {
+  forget(): void {
+    this.states.clear()
+  }
+
+  commit(items: ReadonlyArray<Item>): Effect.Effect<Committed<Eff>, CommitFailure> {
     let remaining = items
     let doubtful = false
-    const attempt = Effect.suspend(() => once(remaining)).pipe(
+    const attempt = Effect.suspend(() => this.once(remaining)).pipe(
       Effect.tapError((failure) => {
-        evict(items)
+        this.doubt(this.streamsOf(items))
         doubtful = true
-        if (failure instanceof Defect || failure._tag === "Poison" || failure._tag === "Unavailable") return Effect.void
-        return Effect.matchEffect(unfinished(remaining), {
-          onFailure: () => Effect.void,
-          onSuccess: (rest) =>
-            Effect.sync(() => {
-              remaining = rest
-            })
+        if (!retryable(failure) && !isMoved(failure)) return Effect.void
+        const rest = Effect.map(this.unfinished(remaining), (rest) => {
+          remaining = rest
         })
+        return Effect.ignore(rest)
       })
     )
     return attempt.pipe(
@@ -140,8 +118,78 @@ export const makeJournal = Effect.fnUntraced(function* <State, E extends Fact, E
       Effect.mapError(settle)
     )
   }
-  return { commit, forget: () => states.clear() } satisfies Journal<Eff>
-})
+
+  private readonly once: (items: ReadonlyArray<Item>) => Effect.Effect<Committed<Eff>, StoreFailure | Defect> =
+    Effect.fnUntraced({ self: this }, function* (this: Book<State, E, Eff>, items: ReadonlyArray<Item>) {
+      const { loaded, remembered } = yield* this.load(items)
+      const now = yield* Clock.currentTimeMillis
+      const folded = yield* attemptFold(this.decider, items, loaded, { ...this.context, now })
+      // A refusal writes nothing that could conflict, so one decided on a remembered state is decided again on a read one.
+      const refused = items.flatMap(({ message }, index) =>
+        folded.outcomes[index]?._tag === "Refused" && message !== undefined ? (this.decider.route(message) ?? []) : []
+      )
+      const unsure = refused.filter((stream) => remembered.has(stream))
+      if (unsure.length > 0) {
+        this.doubt(unsure)
+        return yield* this.once(items)
+      }
+      yield* reach("journal.before-write")
+      const bases = yield* this.store.write(folded.write)
+      yield* reach("journal.after-write")
+      for (const [stream, state] of folded.states) this.states.set(stream, state)
+      return committed(folded, bases)
+    })
+
+  /** The states the items need: from memory, by a safe guess where the message begins its stream, or from the store. */
+  private readonly load = Effect.fnUntraced(
+    { self: this },
+    function* (this: Book<State, E, Eff>, items: ReadonlyArray<Item>) {
+      const { decider, states } = this
+      const loaded = new Map<string, Loaded<State>>()
+      const remembered = new Set<string>()
+      const missing = new Map<string, { readonly tp: number; readonly stream: string }>()
+      for (const { message } of items) {
+        const stream = message && decider.route(message)
+        if (message === undefined || stream === undefined || loaded.has(stream) || missing.has(stream)) continue
+        const begins = decider.begins(message) && !states.doubted(stream)
+        const known = states.get(stream) ?? (begins ? fresh(decider.initial) : undefined)
+        if (known === undefined)
+          missing.set(stream, { tp: topicPartition(decider.topic, message.partitionkey), stream })
+        else {
+          loaded.set(stream, known)
+          remembered.add(stream)
+        }
+      }
+      if (missing.size > 0) {
+        const stored = yield* this.store.load([...missing.values()], decider.snapshot.schema)
+        for (const stream of missing.keys()) loaded.set(stream, this.replay(stored.get(stream)))
+      }
+      return { loaded, remembered }
+    }
+  )
+
+  /** After a conflict or a lost answer: what has its events in the store is done, the rest is folded again. */
+  private unfinished(items: ReadonlyArray<Item>): Effect.Effect<ReadonlyArray<Item>, StoreFailure> {
+    const of = items.flatMap(({ message }) =>
+      message === undefined ? [] : [{ tp: topicPartition(this.decider.topic, message.partitionkey), cause: message.id }]
+    )
+    return Effect.map(this.store.causes(of), (done) =>
+      items.map((item) => (item.message !== undefined && done.has(item.message.id) ? { source: item.source } : item))
+    )
+  }
+
+  private streamsOf(items: ReadonlyArray<Item>): ReadonlyArray<string> {
+    return items.flatMap(({ message }) => (message === undefined ? [] : (this.decider.route(message) ?? [])))
+  }
+
+  /** What a state in memory says may be overtaken: the next commit reads these streams from the store. */
+  private doubt(streams: ReadonlyArray<string>): void {
+    for (const stream of streams) this.states.doubt(stream)
+  }
+}
+
+const isMoved = (failure: StoreFailure | Defect): boolean =>
+  !(failure instanceof Defect) && failure._tag === "OffsetsMoved"
 
 const retryable = (failure: StoreFailure | Defect): boolean =>
   !(failure instanceof Defect) &&

@@ -1,0 +1,173 @@
+/**
+ * The numbers of this process, in Prometheus' words. Every metric exists from the start, at 0; no id is ever a label.
+ * Counters follow committed events, so a message that is delivered twice is counted once.
+ */
+import { Context, Metric } from "effect"
+import type { Message, Service } from "../../shared/contract/envelope.ts"
+import type { GatewayEvent } from "../../shared/contract/gateway.ts"
+import type { PaymentEvent } from "../../shared/contract/payment.ts"
+import type { Observer } from "../../shared/runtime/observer.ts"
+
+const nowhere = Context.empty()
+const counter = (name: string, description: string) => Metric.counter(name, { description, incremental: true })
+const gauge = (name: string, description: string) => Metric.gauge(name, { description })
+
+/** A family by one label whose values are known beforehand, so that all of them are exported at 0. */
+const family = <Label extends string>(
+  metric: Metric.Metric<number, unknown>,
+  label: string,
+  values: ReadonlyArray<Label>
+) => new Map(values.map((value) => [value as string, Metric.withAttributes(metric, { [label]: value })]))
+
+const SERVICES: ReadonlyArray<Service> = ["payment", "wallet", "gateway", "saga", "notification"]
+const seconds = (...boundaries: ReadonlyArray<number>) => ({ boundaries: [...boundaries] })
+
+const payments = family(counter("payments_total", "Payments by how far they came"), "outcome", [
+  "initiated",
+  "completed",
+  "failed",
+  "cancelled"
+])
+const duration = Metric.histogram("payment_duration_seconds", {
+  description: "From PaymentInitiated to the payment's end",
+  ...seconds(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+})
+const commits = Metric.histogram("journal_commit_duration_seconds", {
+  description: "One commit of the journal, its retries included",
+  ...seconds(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
+})
+const contention = Metric.histogram("wallet_lock_contention_duration_seconds", {
+  description: "How long a wallet's batch took to commit: folding replaces the row lock others wait for",
+  ...seconds(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
+})
+const messages = family(counter("messages_processed_total", "Messages taken and committed"), "service", SERVICES)
+const refused = family(counter("messages_refused_total", "Commands a decider refused"), "service", SERVICES)
+const dead = family(counter("dead_letters_total", "Messages that could not be applied"), "service", SERVICES)
+const stalls = family(counter("store_stalls_total", "Commits the store refused for now"), "service", SERVICES)
+const outcomes = family(counter("gateway_responses_total", "Provider answers by what they say"), "outcome", [
+  "succeeded",
+  "late_success",
+  "declined",
+  "rejected",
+  "not_sent",
+  "not_executed",
+  "pending",
+  "unknown",
+  "not_charged",
+  "fenced",
+  "reversed"
+])
+const timeouts = counter("gateway_timeouts_total", "Provider calls whose outcome is unknown")
+const fallbacks = counter("gateway_fallbacks_total", "Payments that went on to another provider")
+const reversals = counter("late_success_refunds_total", "Charges nobody wanted any more, given back")
+const opened = counter("circuit_breaker_opened_total", "Times a breaker opened")
+const concurrent = counter("concurrent_payment_attempts_total", "Payments that met another one of the same wallet")
+const lostFunds = counter(
+  "insufficient_funds_due_to_concurrency_total",
+  "Payments that lost their funds to another one"
+)
+const compensations = counter("saga_compensations_total", "Sagas that undid something")
+const stuck = counter("sagas_stuck_total", "Sagas that waited for more than 300 s")
+const notified = counter("notifications_total", "Messages given to users")
+const recovered = counter("sagas_recovered_total", "Sagas looked at anew after a restart")
+const replayed = counter("events_replayed_total", "Log records read again after a restart")
+const recovery = gauge("system_recovery_duration_seconds", "How long the last start took to catch up")
+const lag = family(gauge("consumer_lag_records", "Log records a service has not taken yet"), "service", SERVICES)
+
+const add = (metric: Metric.Metric<number, unknown> | undefined, by = 1) => metric?.updateUnsafe(by, nowhere)
+
+/** Touches everything once, so that it is exported at 0. */
+export const declareMetrics = (): void => {
+  for (const each of [payments, messages, refused, dead, stalls, outcomes, lag])
+    for (const metric of each.values()) add(metric, 0)
+  const single = [
+    timeouts,
+    fallbacks,
+    reversals,
+    opened,
+    concurrent,
+    lostFunds,
+    compensations,
+    stuck,
+    notified,
+    recovered,
+    replayed
+  ]
+  for (const metric of single) add(metric, 0)
+  add(recovery, 0)
+}
+
+const startedAt = new Map<string, number>()
+/** Payments under way whose start is remembered for the duration; older ones are not measured. */
+const OPEN_MAX = 100_000
+
+const ended = (payment: string, at: number) => {
+  const began = startedAt.get(payment)
+  if (began === undefined) return
+  startedAt.delete(payment)
+  duration.updateUnsafe((at - began) / 1000, nowhere)
+}
+
+type Seen = Message & (PaymentEvent | GatewayEvent)
+
+const count = (event: Seen): void => {
+  switch (event.type) {
+    case "PaymentInitiated":
+      if (startedAt.size < OPEN_MAX) startedAt.set(event.data.payment_id, event.time)
+      return add(payments.get("initiated"))
+    case "PaymentCompleted":
+      ended(event.data.payment_id, event.time)
+      return add(payments.get("completed"))
+    case "PaymentFailed":
+      ended(event.data.payment_id, event.time)
+      if (event.data.error_code === "INSUFFICIENT_FUNDS_CONCURRENT") add(lostFunds)
+      return add(payments.get("failed"))
+    case "PaymentCancelled":
+      ended(event.data.payment_id, event.time)
+      return add(payments.get("cancelled"))
+    case "ConcurrentPaymentDetected":
+      return add(concurrent)
+    case "GatewayResponseReceived":
+      return add(outcomes.get(event.data.outcome))
+    case "GatewayTimeoutOccurred":
+      return add(timeouts)
+    case "GatewayFallbackTriggered":
+      return add(fallbacks)
+    case "LateSuccessReversed":
+      return add(reversals)
+    case "CircuitBreakerOpened":
+      return add(opened)
+    default:
+      return countOther(event)
+  }
+}
+
+const others: ReadonlyMap<string, Metric.Metric<number, unknown>> = new Map([
+  ["CompensationStarted", compensations],
+  ["SagaStuck", stuck],
+  ["UserNotified", notified]
+])
+const countOther = ({ type, data }: Message): void => {
+  const restart = type === "SagaRecoveryAttempted" && (data as { readonly reason?: string }).reason === "restart"
+  add(restart ? recovered : others.get(type))
+}
+
+export const metricsObserver: Observer = {
+  committed: ({ service, messages: taken, events, durationMs }) => {
+    add(messages.get(service), taken)
+    commits.updateUnsafe(durationMs / 1000, nowhere)
+    if (service === "wallet") contention.updateUnsafe(durationMs / 1000, nowhere)
+    for (const event of events) count(event as Seen)
+  },
+  refused: (service) => add(refused.get(service)),
+  buried: (service) => add(dead.get(service)),
+  stalled: (service) => add(stalls.get(service))
+}
+
+export const measureLag = (service: Service, records: number): void => add(lag.get(service), records)
+
+/** What a start had to catch up with, once it has (seconds, records). */
+export const measureRecovery = (tookSeconds: number, records: number): void => {
+  add(recovery, tookSeconds)
+  add(replayed, records)
+}
