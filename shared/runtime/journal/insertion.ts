@@ -1,0 +1,54 @@
+/** Whole rows into a table, by what the table says of itself. */
+import type { Cell, Row, Table } from "../decider.ts"
+import type { Column } from "./columns.ts"
+
+/** A part of the statement: each column is a parameter, and `text` gets the expressions that unfold them. */
+export interface Part {
+  /** Parts of one shape have one text. */
+  readonly shape: string
+  readonly columns: ReadonlyArray<Column>
+  readonly text?: (columns: string) => string
+  readonly expects?: { readonly what: string; readonly count: (columns: string) => string; readonly want: number }
+}
+
+/** `cte` names it; a table has one write in a statement, so that its own name will do. */
+export const insertion = (cte: string, table: Table, rows: ReadonlyArray<Row>, gate: string, returning = ""): Part => {
+  const columns = Object.entries(table.columns)
+  return {
+    shape: shapeOf(table),
+    columns: columns.map(([name, type]) => ({ type, optional: type === "text", cells: rows.map(cellOf(table, name)) })),
+    text: (unfolded) => {
+      const names = columns.map(([name]) => `"${name}"`).join(", ")
+      const values = columns.map(([name]) => `u."${name}"`).join(", ")
+      return `${cte} as (insert into ${table.name} as t (${names})
+  select ${values} from unnest(${unfolded}) u(${names})${gate}${onConflict(table)}${returning})`
+    }
+  }
+}
+
+const shapes = new WeakMap<Table, string>()
+const shapeOf = (table: Table): string => {
+  const known = shapes.get(table)
+  if (known !== undefined) return known
+  const shape = JSON.stringify([table.name, table.write, table.key, table.columns])
+  shapes.set(table, shape)
+  return shape
+}
+
+const cellOf =
+  (table: Table, name: string) =>
+  (row: Row): Cell => {
+    const cell = row[name]
+    if (cell === undefined) throw new Error(`a row of ${table.name} has no ${name}`)
+    return cell
+  }
+
+const onConflict = ({ columns, key, write }: Table): string => {
+  if (write === "insert") return ""
+  const keys = key.map((name) => `"${name}"`).join(", ")
+  const rest = Object.keys(columns).filter((name) => !key.includes(name))
+  if (rest.length === 0) return ` on conflict (${keys}) do nothing`
+  const set = rest.map((name) => `"${name}" = excluded."${name}"`).join(", ")
+  const where = write === "rank" ? " where t.rank < excluded.rank" : ""
+  return `\n  on conflict (${keys}) do update set ${set}${where}`
+}

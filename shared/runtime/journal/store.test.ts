@@ -1,0 +1,19 @@
+import { postgresUnderTest } from "./database.contract.ts"
+import { Memory, memoryStore } from "./memory.ts"
+import { storeContract } from "./store.contract.ts"
+import type { StoreUnderTest } from "./trial.contract.ts"
+
+storeContract("Postgres", postgresUnderTest)
+
+storeContract("memory", async (): Promise<StoreUnderTest> => {
+  const memory = new Memory()
+  return {
+    layer: memoryStore(memory),
+    rows: async ({ name, key }) => {
+      const keyOf = (row: (typeof rows)[number]) => key.map((column) => String(row[column])).join("/")
+      const rows = [...memory.rows(name)]
+      return rows.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
+    },
+    end: async () => {}
+  }
+})
