@@ -4,13 +4,14 @@
  */
 import { Clock, Context, Effect, Exit, Layer, Result, Tracer } from "effect"
 import { Hono } from "hono"
-import { Commands } from "../../shared/runtime/commands.ts"
+import type { Commands } from "../../shared/runtime/commands.ts"
 import { Ids } from "../../shared/runtime/ids.ts"
 import { type Auth, makeAuth, type Principal } from "./auth.ts"
 import { readJson } from "./body.ts"
 import { keyOf, makeIdempotency } from "./idempotency.ts"
 import { openApi } from "./openapi.ts"
 import { makeOwners } from "./owners.ts"
+import { patientCommands } from "./patience.ts"
 import { problem } from "./problem.ts"
 import { Readiness } from "./readiness.ts"
 import { Store } from "./records.ts"
@@ -53,7 +54,7 @@ const makeApi = Effect.fnUntraced(function* (settings: ApiSettings) {
   const ids = yield* Ids
   const wait = yield* makeWait(store)
   const parts: Parts = {
-    commands: yield* Commands,
+    commands: yield* patientCommands,
     store,
     ids,
     readiness,

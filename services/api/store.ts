@@ -42,7 +42,8 @@ const payment = (row: PaymentRow): PaymentRecord => ({
 })
 
 const walletColumns = (sql: SqlClient) => sql`
-  id, user_id, currency, balance, available, held, status, metadata, version, created_at, updated_at`
+  w.id, w.user_id, w.currency, w.balance, w.available, w.held, w.status, w.metadata, w.version, w.created_at,
+  w.updated_at`
 const paymentColumns = (sql: SqlClient) => sql`
   p.id, p.user_id, p.wallet_id, p.merchant_id, p.amount, p.currency, p.status, p.provider, p.provider_reference,
   p.failure, p.description, p.metadata, p.version, p.created_at, p.completed_at, p.updated_at`
@@ -63,12 +64,17 @@ const unavailable = <A>(self: Effect.Effect<A, SqlFailure, Sql>): Effect.Effect<
 const rows = <R extends Row>(build: Parameters<typeof query<R>>[0]) => unavailable(query<R>(build))
 const first = <R extends Row>(build: Parameters<typeof query<R>>[0]) => Effect.map(rows<R>(build), (found) => found[0])
 
+/** The owners' key finds a user's wallets; all of a tenant's are read in the order of their ids. */
 const walletsMatching = ({ tenant, user_id, after, limit }: WalletFilter) =>
   rows<WalletRow>(
-    (sql) => sql`select ${walletColumns(sql)} from wallet.wallets where tenant = ${tenant}
-      ${user_id === undefined ? sql`` : sql`and user_id = ${user_id}`}
-      ${after === undefined ? sql`` : sql`and id > ${after}`}
-      order by id limit ${limit}`
+    (sql) => sql`select ${walletColumns(sql)} from wallet.wallets w
+      ${
+        user_id === undefined
+          ? sql`where w.tenant = ${tenant}`
+          : sql`join wallet.owners o on o.wallet_id = w.id where o.tenant = ${tenant} and o.user_id = ${user_id}`
+      }
+      ${after === undefined ? sql`` : sql`and w.id > ${after}`}
+      order by w.id limit ${limit}`
   )
 
 /** Newest first; ids are UUIDv7, so their order is the order of making and stays put while others are inserted. */
@@ -97,7 +103,8 @@ export const storeLayer: Layer.Layer<Store, never, Sql> = Layer.effect(
         on(
           Effect.map(
             first<WalletRow>(
-              (sql) => sql`select ${walletColumns(sql)} from wallet.wallets where id = ${id} and tenant = ${tenant}`
+              (sql) =>
+                sql`select ${walletColumns(sql)} from wallet.wallets w where w.id = ${id} and w.tenant = ${tenant}`
             ),
             (row) => row && wallet(row)
           )
@@ -106,8 +113,8 @@ export const storeLayer: Layer.Layer<Store, never, Sql> = Layer.effect(
         on(
           Effect.map(
             first<WalletRow>(
-              (sql) => sql`select ${walletColumns(sql)} from wallet.wallets
-                where tenant = ${tenant} and user_id = ${userId} and currency = ${currency}`
+              (sql) => sql`select ${walletColumns(sql)} from wallet.owners o join wallet.wallets w on w.id = o.wallet_id
+                where o.tenant = ${tenant} and o.user_id = ${userId} and o.currency = ${currency}`
             ),
             (row) => row && wallet(row)
           )

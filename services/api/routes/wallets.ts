@@ -1,5 +1,5 @@
 /** Wallets: opened, topped up, locked, read. */
-import { Effect, Result } from "effect"
+import { Deferred, Effect, Result } from "effect"
 import { decode, partitionKey } from "../../../shared/contract/codec.ts"
 import type { Message } from "../../../shared/contract/envelope.ts"
 import { minor } from "../../../shared/contract/money.ts"
@@ -30,8 +30,9 @@ export const walletRoutes = (parts: Parts): ReadonlyArray<Route> => [
 
 const path = (id: string): string => `/api/v1/wallets/${id}`
 
-const open = ({ commands, ids, idempotency, store }: Parts): Route =>
-  route({
+const open = ({ commands, ids, idempotency, store }: Parts): Route => {
+  const alone = oneAtATime()
+  return route({
     method: "POST",
     path: "/api/v1/wallets",
     operation: "openWallet",
@@ -58,7 +59,7 @@ const open = ({ commands, ids, idempotency, store }: Parts): Route =>
         resource: { name: "wallet_id", id },
         now,
         leaseMs: LEASE_MS,
-        submit: (rows) => commands.wallet({ message, rows }),
+        submit: (rows) => alone(`${tenant} ${user_id} ${currency}`, commands.wallet({ message, rows })),
         first: () => stored(id),
         taken: (taken) =>
           taken.constraint.includes("owners")
@@ -70,6 +71,27 @@ const open = ({ commands, ids, idempotency, store }: Parts): Route =>
       })
     }
   })
+}
+
+/** Twins of one user must not meet in one commit, where the second row would be a defect: they go in turn. */
+const oneAtATime = () => {
+  const running = new Map<string, Deferred.Deferred<void>>()
+  const inTurn = <A, E>(owner: string, self: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.suspend(() => {
+      const other = running.get(owner)
+      if (other !== undefined) return Effect.andThen(Deferred.await(other), inTurn(owner, self))
+      const done = Deferred.makeUnsafe<void>()
+      running.set(owner, done)
+      return Effect.ensuring(
+        self,
+        Effect.sync(() => {
+          running.delete(owner)
+          Deferred.doneUnsafe(done, Effect.void)
+        })
+      )
+    })
+  return inTurn
+}
 
 /** The answer to the request that opened it, again, whatever has happened to the wallet since. */
 const asOpened = (wallet: WalletRecord): WalletRecord => ({
