@@ -1,0 +1,29 @@
+/** The platform's part of the environment. Each service decodes its own; a bad value stops the start with one line. */
+import { Config, Schema } from "effect"
+import { MAX_MINOR } from "../../shared/contract/money.ts"
+
+/** A whole number of at least 1: milliseconds, counts, sizes. */
+const Positive = Schema.NumberFromString.check(Schema.isInt(), Schema.isGreaterThanOrEqualTo(1))
+const positive = (name: string, fallback: number) => Config.schema(Positive, name).pipe(Config.withDefault(fallback))
+const AmountText = Schema.BigIntFromString.check(Schema.isBetweenBigInt({ minimum: 1n, maximum: MAX_MINOR }))
+
+export const configuration = Config.all({
+  dataDir: Config.NonEmptyString("DATA_DIR").pipe(Config.withDefault("data")),
+  databaseUrl: Config.option(Config.Redacted("DATABASE_URL")),
+  databasePool: positive("DATABASE_POOL", 8),
+  apiKey: Config.option(Config.NonEmptyString("API_KEY")),
+  providers: Config.Literals(["simulator", "live"], "PROVIDERS").pipe(Config.withDefault("simulator" as const)),
+  simulatorPort: Config.Port("SIMULATOR_PORT").pipe(Config.withDefault(8090)),
+  // The broker's bus comes with the scaled-out services; a process that was asked for it must not start without.
+  bus: Config.Literals(["embedded"], "BUS").pipe(Config.withDefault("embedded" as const)),
+  concurrentPaymentWindowMs: positive("CONCURRENT_PAYMENT_WINDOW_MS", 1_000),
+  sagaTimeoutMs: positive("SAGA_TIMEOUT_MS", 300_000),
+  stepTimeoutMs: positive("SAGA_STEP_TIMEOUT_MS", 60_000),
+  recoveryIntervalMs: positive("RECOVERY_INTERVAL_MS", 60_000),
+  snapshotEvery: positive("SNAPSHOT_EVERY", 100),
+  maxPaymentAmount: Config.schema(AmountText, "MAX_PAYMENT_AMOUNT").pipe(Config.withDefault(MAX_MINOR as bigint)),
+  batchMax: positive("BATCH_MAX", 128),
+  crashAt: Config.String("CRASH_AT").pipe(Config.withDefault("")),
+  logLevel: Config.LogLevel("LOG_LEVEL").pipe(Config.withDefault("Info" as const))
+})
+export type Configuration = Config.Success<typeof configuration>

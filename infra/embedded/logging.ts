@@ -1,0 +1,13 @@
+/** What an operator reads on the terminal: one JSON line per thing that wants attention; nothing per payment. */
+import type { Observer } from "../../shared/runtime/observer.ts"
+
+const line = (level: string, message: string, facts: object) =>
+  console.error(JSON.stringify({ at: new Date().toISOString(), level, message, ...facts }))
+
+export const logging: Observer = {
+  committed: () => {},
+  refused: (service, message, { code, reason }) =>
+    line("info", "refused", { service, type: message.type, stream: message.subject, code, reason }),
+  buried: (service, unit, errorClass, error) => line("error", "dead letter", { service, unit, errorClass, error }),
+  stalled: (service, detail) => line("warn", "the store refuses work, trying again", { service, detail })
+}

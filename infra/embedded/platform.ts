@@ -1,0 +1,113 @@
+/** The whole platform in one process, as a scope: what was started last stops first. */
+import { Clock, Context, Effect, Fiber, Layer } from "effect"
+import { Api } from "../../services/api/app.ts"
+import { ensureDevelopmentKey } from "../../services/api/auth.ts"
+import { Readiness } from "../../services/api/readiness.ts"
+import { ApiServer } from "../../services/api/server.ts"
+import { storeLayer } from "../../services/api/store.ts"
+import { gateway } from "../../services/gateway/index.ts"
+import { measureRecovery } from "../../services/metrics/metrics.ts"
+import { Gauges, MetricsServer } from "../../services/metrics/server.ts"
+import { embeddedBus } from "../../shared/runtime/bus/embedded.ts"
+import { Commands } from "../../shared/runtime/commands.ts"
+import { crashAt } from "../../shared/runtime/crashpoint.ts"
+import { Ids } from "../../shared/runtime/ids.ts"
+import { postgresStoreFrom } from "../../shared/runtime/journal/postgres.ts"
+import { Sql } from "../../shared/runtime/postgres.ts"
+import { makeTimers } from "../../shared/runtime/timers.ts"
+import type { Configuration } from "./configuration.ts"
+import { logging } from "./logging.ts"
+import { makeProcessors, type Processors } from "./processors.ts"
+import { prepareDatabase } from "./schema.ts"
+
+export interface Platform {
+  readonly url: string
+  readonly metricsUrl: string
+  /** Ends only with the process's own end: a processor that dies takes the platform with it. */
+  readonly run: Effect.Effect<never>
+}
+
+/** How often health is read off the processors. */
+const LOOK_EVERY_MS = 200
+/** What is in flight at the end has this long; the rest is found by the next start. */
+const DRAIN_MS = 5_000
+
+export const platform = Effect.fnUntraced(function* (
+  configuration: Configuration,
+  databaseUrl: string,
+  simulatorUrl: string | undefined,
+  apiKey: string
+) {
+  const settings = yield* gateway.settings(simulatorUrl)
+  const pool = yield* Layer.build(Sql.layerFrom({ url: databaseUrl, max: configuration.databasePool }))
+  yield* Effect.provide(prepareDatabase, pool)
+  const stores = Layer.mergeAll(
+    Layer.succeedContext(pool),
+    postgresStoreFrom({ url: databaseUrl }),
+    Ids.layer,
+    Readiness.layer,
+    gateway.layers(settings),
+    crashAt(configuration.crashAt)
+  )
+  const base = Layer.provideMerge(embeddedBus, stores)
+  return yield* Effect.gen(function* () {
+    yield* ensureDevelopmentKey(apiKey)
+    const readiness = yield* Readiness
+    const processors = yield* makeProcessors(configuration, settings, logging)
+    const timers = yield* makeTimers()
+    const loops = [...Object.values(processors).map(({ run }) => run), timers.run]
+    const work = yield* Effect.forkScoped(Effect.all(loops, { concurrency: "unbounded", discard: true }))
+    yield* Effect.forkScoped(watch(processors, readiness))
+    yield* Effect.addFinalizer(() => settled(processors, DRAIN_MS))
+    yield* catchUp(processors, timers.restart)
+    const servers = yield* Layer.build(serversOf(processors))
+    readiness.enter("running")
+    return {
+      url: Context.get(servers, ApiServer).url,
+      metricsUrl: Context.get(servers, MetricsServer).url,
+      run: Effect.andThen(Fiber.join(work), Effect.never)
+    } satisfies Platform
+  }).pipe(Effect.provide(base))
+})
+
+const serversOf = (processors: Processors) => {
+  const { payment, wallet, saga } = processors
+  const commands = Layer.succeed(Commands, { payment: payment.submit, wallet: wallet.submit, saga: saga.submit })
+  const gauges = Layer.succeed(Gauges, {
+    lag: () => Object.values(processors).map(({ service, lag }) => [service, lag()] as const)
+  })
+  const api = ApiServer.layer.pipe(Layer.provide(Api.layerFrom({ tracing: false })), Layer.provide(storeLayer))
+  return Layer.mergeAll(api.pipe(Layer.provide(commands)), MetricsServer.layer.pipe(Layer.provide(gauges)))
+}
+
+const watch = (processors: Processors, readiness: Readiness["Service"]) =>
+  Effect.forever(
+    Effect.andThen(
+      Effect.sync(() => {
+        for (const { service, healthy, lag } of Object.values(processors)) {
+          readiness.report(service, { up: healthy(), detail: `${lag()} messages behind` })
+        }
+      }),
+      Effect.sleep(LOOK_EVERY_MS)
+    )
+  )
+
+/** Ready only when the log is read to where it stood, and everything unfinished has been looked at. */
+const catchUp = <E>(processors: Processors, restart: Effect.Effect<number, E>) =>
+  Effect.gen(function* () {
+    const began = yield* Clock.currentTimeMillis
+    const behind = Object.values(processors).reduce((sum, { lag }) => sum + lag(), 0)
+    const looked = yield* restart
+    while (Object.values(processors).some(({ lag, healthy }) => lag() > 0 && healthy())) yield* Effect.sleep(5)
+    const took = ((yield* Clock.currentTimeMillis) - began) / 1000
+    measureRecovery(took, behind)
+    if (behind + looked > 0) yield* Effect.logInfo(`caught up in ${took} s: ${behind} messages, ${looked} open timers`)
+  })
+
+const settled = (processors: Processors, withinMs: number) =>
+  Effect.gen(function* () {
+    for (let waited = 0; waited < withinMs; waited += LOOK_EVERY_MS / 10) {
+      if (Object.values(processors).every(({ idle }) => idle())) return
+      yield* Effect.sleep(LOOK_EVERY_MS / 10)
+    }
+  })

@@ -1,0 +1,63 @@
+/** The stateful services of one process: each a processor of its decider, on the shared store and bus. */
+import { Effect } from "effect"
+import type { GatewaySettings, ProviderCall } from "../../services/gateway/index.ts"
+import { gateway } from "../../services/gateway/index.ts"
+import { metricsObserver } from "../../services/metrics/metrics.ts"
+import { notificationDecider } from "../../services/notification/decider.ts"
+import { paymentDecider } from "../../services/payment/decider.ts"
+import { sagaDecider } from "../../services/saga/decider.ts"
+import { walletDecider } from "../../services/wallet/decider.ts"
+import { defaultJournalSettings } from "../../shared/runtime/journal/journal.ts"
+import { both, type Observer } from "../../shared/runtime/observer.ts"
+import { defaultBounds, makeProcessor } from "../../shared/runtime/processor.ts"
+import type { Configuration } from "./configuration.ts"
+
+type Needs = Effect.Services<ReturnType<ReturnType<typeof gateway.perform>>>
+
+export const makeProcessors = Effect.fnUntraced(function* (
+  configuration: Configuration,
+  gatewaySettings: GatewaySettings,
+  observer: Observer
+) {
+  const { concurrentPaymentWindowMs, sagaTimeoutMs, stepTimeoutMs, recoveryIntervalMs } = configuration
+  const shared = {
+    observer: both(metricsObserver, observer),
+    bounds: { ...defaultBounds, batchMax: configuration.batchMax },
+    journal: { ...defaultJournalSettings, snapshotEvery: configuration.snapshotEvery }
+  }
+  const context = yield* Effect.context<Needs>()
+  const call = gateway.perform(gatewaySettings)
+  const perform = (providerCall: ProviderCall) =>
+    Effect.map(Effect.provide(call(providerCall), context), (answers) =>
+      answers.map(({ subject, command, partitionkey }) => ({ subject, fact: command, partitionkey }))
+    )
+  // Stores first, then in the order in which a payment meets them (MISSION 10.5).
+  const wallet = yield* makeProcessor({
+    ...shared,
+    decider: walletDecider({ concurrentPaymentWindowMs, rememberMs: concurrentPaymentWindowMs + sagaTimeoutMs }),
+    topics: ["wallet-commands"]
+  })
+  const payment = yield* makeProcessor({
+    ...shared,
+    decider: paymentDecider({ maxPaymentAmount: configuration.maxPaymentAmount, maxPaymentAmountOf: new Map() }),
+    topics: ["payment-commands"]
+  })
+  const saga = yield* makeProcessor({
+    ...shared,
+    decider: sagaDecider({ sagaTimeoutMs, stepTimeoutMs, recoveryIntervalMs }),
+    topics: ["payment-events", "wallet-events", "gateway-events", "saga-commands"]
+  })
+  const gateways = yield* makeProcessor({
+    ...shared,
+    decider: gateway.decider(gatewaySettings),
+    topics: ["gateway-commands"],
+    perform
+  })
+  const notification = yield* makeProcessor({
+    ...shared,
+    decider: notificationDecider,
+    topics: ["notification-commands"]
+  })
+  return { wallet, payment, saga, gateway: gateways, notification }
+})
+export type Processors = Effect.Success<ReturnType<typeof makeProcessors>>
