@@ -85,7 +85,8 @@ const paymentsMatching = ({ tenant, user_id, status, from, to, after, limit }: P
       ${
         status === undefined
           ? sql``
-          : sql`and case when p.status = any(${[...ENDED]}) then p.status else coalesce(g.state, p.status) end = ${status}`
+          : sql`and case when p.status = any(${[...ENDED]}) then p.status
+              else coalesce(g.state, p.status) end = ${status}`
       }
       ${from === undefined ? sql`` : sql`and p.created_at >= ${from}`}
       ${to === undefined ? sql`` : sql`and p.created_at < ${to}`}
@@ -98,80 +99,86 @@ export const storeLayer: Layer.Layer<Store, never, Sql> = Layer.effect(
   Effect.gen(function* () {
     const connections = yield* Sql
     const on = <A>(self: Effect.Effect<A, StoreUnavailable, Sql>) => Effect.provideService(self, Sql, connections)
-    return Store.of({
-      wallet: (tenant, id) =>
-        on(
-          Effect.map(
-            first<WalletRow>(
-              (sql) =>
-                sql`select ${walletColumns(sql)} from wallet.wallets w where w.id = ${id} and w.tenant = ${tenant}`
-            ),
-            (row) => row && wallet(row)
-          )
-        ),
-      walletOf: (tenant, userId, currency) =>
-        on(
-          Effect.map(
-            first<WalletRow>(
-              (sql) => sql`select ${walletColumns(sql)} from wallet.owners o join wallet.wallets w on w.id = o.wallet_id
-                where o.tenant = ${tenant} and o.user_id = ${userId} and o.currency = ${currency}`
-            ),
-            (row) => row && wallet(row)
-          )
-        ),
-      wallets: (filter) => on(Effect.map(walletsMatching(filter), (found) => found.map(wallet))),
-      payment: (tenant, id) =>
-        on(
-          Effect.map(
-            first<PaymentRow>((sql) => sql`${paymentsWithProgress(sql)} where p.id = ${id} and p.tenant = ${tenant}`),
-            (row) => row && payment(row)
-          )
-        ),
-      payments: (filter) => on(Effect.map(paymentsMatching(filter), (found) => found.map(payment))),
-      ended: (ids) =>
-        on(
-          Effect.map(
-            rows<PaymentRow>(
-              (sql) => sql`select ${paymentColumns(sql)}, null as progress, null as reason, null::bigint as since
-                from payment.payments p where p.id = any(${[...ids]}) and p.status = any(${[...ENDED]})`
-            ),
-            (found) => found.map(payment)
-          )
-        ),
-      atProvider: (ids) =>
-        on(
-          Effect.map(
-            rows<{ readonly payment_id: string }>(
-              (sql) => sql`select payment_id from payment.progress
-                where payment_id = any(${[...ids]}) and state = any(${[...AT_PROVIDER]})`
-            ),
-            (found) => found.map(({ payment_id }) => payment_id)
-          )
-        ),
-      ...journal(on),
-      idempotencyKey: ({ tenant, method, route, key }) =>
-        on(
-          Effect.map(
-            first<Stored<KeyRecord, "lease_until">>(
-              (sql) => sql`select fingerprint, resource_id, lease_until from api.idempotency_keys
-                where tenant = ${tenant} and method = ${method} and route = ${route} and key = ${key}`
-            ),
-            (row) => row && { ...row, lease_until: ms(row.lease_until) }
-          )
-        ),
-      apiKey: (hash) =>
-        on(
-          first<ApiKeyRecord & Row>(
-            (sql) => sql`select id, tenant, scopes from api.api_keys where hash = ${hash} and revoked_at is null`
-          )
-        )
-    })
+    return Store.of({ ...wallets(on), ...payments(on), ...journal(on), ...keys(on) })
   })
 )
 
 type On = <A>(self: Effect.Effect<A, StoreUnavailable, Sql>) => Effect.Effect<A, StoreUnavailable>
 
 const eventColumns = (sql: SqlClient) => sql`id, stream, version, type, cause, body`
+
+const wallets = (on: On): Pick<Store["Service"], "wallet" | "walletOf" | "wallets"> => ({
+  wallet: (tenant, id) =>
+    on(
+      Effect.map(
+        first<WalletRow>(
+          (sql) => sql`select ${walletColumns(sql)} from wallet.wallets w where w.id = ${id} and w.tenant = ${tenant}`
+        ),
+        (row) => row && wallet(row)
+      )
+    ),
+  walletOf: (tenant, userId, currency) =>
+    on(
+      Effect.map(
+        first<WalletRow>(
+          (sql) => sql`select ${walletColumns(sql)} from wallet.owners o join wallet.wallets w on w.id = o.wallet_id
+            where o.tenant = ${tenant} and o.user_id = ${userId} and o.currency = ${currency}`
+        ),
+        (row) => row && wallet(row)
+      )
+    ),
+  wallets: (filter) => on(Effect.map(walletsMatching(filter), (found) => found.map(wallet)))
+})
+
+const payments = (on: On): Pick<Store["Service"], "payment" | "payments" | "ended" | "atProvider"> => ({
+  payment: (tenant, id) =>
+    on(
+      Effect.map(
+        first<PaymentRow>((sql) => sql`${paymentsWithProgress(sql)} where p.id = ${id} and p.tenant = ${tenant}`),
+        (row) => row && payment(row)
+      )
+    ),
+  payments: (filter) => on(Effect.map(paymentsMatching(filter), (found) => found.map(payment))),
+  ended: (ids) =>
+    on(
+      Effect.map(
+        rows<PaymentRow>(
+          (sql) => sql`select ${paymentColumns(sql)}, null as progress, null as reason, null::bigint as since
+            from payment.payments p where p.id = any(${[...ids]}) and p.status = any(${[...ENDED]})`
+        ),
+        (found) => found.map(payment)
+      )
+    ),
+  atProvider: (ids) =>
+    on(
+      Effect.map(
+        rows<{ readonly payment_id: string }>(
+          (sql) => sql`select payment_id from payment.progress
+            where payment_id = any(${[...ids]}) and state = any(${[...AT_PROVIDER]})`
+        ),
+        (found) => found.map(({ payment_id }) => payment_id)
+      )
+    )
+})
+
+const keys = (on: On): Pick<Store["Service"], "idempotencyKey" | "apiKey"> => ({
+  idempotencyKey: ({ tenant, method, route, key }) =>
+    on(
+      Effect.map(
+        first<Stored<KeyRecord, "lease_until">>(
+          (sql) => sql`select fingerprint, resource_id, lease_until from api.idempotency_keys
+            where tenant = ${tenant} and method = ${method} and route = ${route} and key = ${key}`
+        ),
+        (row) => row && { ...row, lease_until: ms(row.lease_until) }
+      )
+    ),
+  apiKey: (hash) =>
+    on(
+      first<ApiKeyRecord & Row>(
+        (sql) => sql`select id, tenant, scopes from api.api_keys where hash = ${hash} and revoked_at is null`
+      )
+    )
+})
 
 const journal = (on: On): Pick<Store["Service"], "events" | "lastEvent" | "eventOf"> => ({
   events: ({ tp, stream }, after, limit) =>
