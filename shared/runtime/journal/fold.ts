@@ -202,13 +202,14 @@ class Batch<State, E extends Fact, Effect> {
 
   /** One timer row a stream: it is moved only when it would fire too late, and removed when nothing is due any more. */
   private arm(stream: string, after: Loaded<State>, cause: Message): Loaded<State> {
-    const wake = this.decider.wakeAt(after.state)
-    if (wake === undefined) {
+    const moment = this.decider.wakeAt(after.state)
+    if (moment === undefined) {
       if (after.armed === undefined) return after
       this.armed.delete(stream)
       this.disarmed.add(stream)
       return { ...after, armed: undefined }
     }
+    const wake = Math.ceil(moment) // whole ms: jitter has fractions, the row has none
     if (after.armed !== undefined && after.armed <= wake) return after
     const topic = commandTopic[this.decider.service]
     if (topic === undefined) throw new Error(`${this.decider.service} has no command topic for its timers`)
