@@ -52,9 +52,10 @@ const turn = (store: Asked, waiting: Waiting) =>
     Effect.andThen(
       Effect.suspend(() => ask(store, waiting)).pipe(
         Effect.timeout(ASK_TIMEOUT_MS),
+        Effect.tap(() => waiting.answered()),
         Effect.catchCause((cause) =>
           Effect.andThen(
-            Effect.logWarning("cannot ask for the end of payments", cause),
+            waiting.unanswered() ? Effect.logWarning("cannot ask for the end of payments", cause) : Effect.void,
             Effect.sleep(ASK_AGAIN_AFTER_FAILURE_MS)
           )
         )
@@ -77,6 +78,7 @@ class Waiting {
   private undecided = 0
   private released = false
   private wake: (() => void) | undefined
+  private away = false
 
   /** Returns when at least one waits. */
   readonly somebody = Effect.callback<void>((resume) => {
@@ -110,6 +112,18 @@ class Waiting {
     if (same.size === 0) this.byPayment.delete(waiter.id)
     this.count--
     if (waiter.orAtProvider) this.undecided--
+  }
+
+  /** A store that is away is told of once, not ten times a second. */
+  unanswered(): boolean {
+    const first = !this.away
+    this.away = true
+    return first
+  }
+
+  answered(): Effect.Effect<void> {
+    this.away = false
+    return Effect.void
   }
 
   ids(): ReadonlyArray<string> {
