@@ -1,4 +1,5 @@
-/** What the journal reads. Each is one prepared statement; lookups are `lateral … limit`, so that no plan can be a scan. */
+/** What the journal reads. Each is one prepared statement; a lookup is `lateral … order by …
+ * limit`: the order names the index, whatever the planner thinks of a table that was empty when it looked. */
 import { Result } from "effect"
 import { decode, type Undecodable } from "../../contract/codec.ts"
 import { SERVICES, type Service } from "../../contract/envelope.ts"
@@ -96,7 +97,8 @@ const readable = (columns: EventColumns) => {
 }
 
 const CAUSES = `select distinct u.cause from unnest(${unfold(3, "smallint")}, ${unfold(4, "uuid")}) u(tp, cause)
-  cross join lateral (select 1 from journal.events e where e.tp = u.tp and e.cause = u.cause limit 1) x`
+  cross join lateral
+  (select 1 from journal.events e where e.tp = u.tp and e.cause = u.cause order by e.n limit 1) x`
 
 export const causesQuery = (of: ReadonlyArray<{ readonly tp: number; readonly cause: string }>): Query => ({
   text: CAUSES,

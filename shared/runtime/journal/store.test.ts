@@ -1,7 +1,12 @@
 import { postgresUnderTest } from "./database.contract.ts"
 import { Memory, memoryStore } from "./memory.ts"
+import { planContract } from "./plans.contract.ts"
+import { postgresContract } from "./postgres.contract.ts"
 import { storeContract } from "./store.contract.ts"
 import type { StoreUnderTest } from "./trial.contract.ts"
+
+planContract()
+postgresContract()
 
 storeContract("Postgres", postgresUnderTest)
 
