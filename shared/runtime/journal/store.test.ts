@@ -1,10 +1,12 @@
 import { postgresUnderTest } from "./database.contract.ts"
 import { Memory, memoryStore } from "./memory.ts"
+import { partitionContract } from "./partitions.contract.ts"
 import { planContract } from "./plans.contract.ts"
 import { postgresContract } from "./postgres.contract.ts"
 import { storeContract } from "./store.contract.ts"
 import type { StoreUnderTest } from "./trial.contract.ts"
 
+partitionContract()
 planContract()
 postgresContract()
 
