@@ -1,0 +1,220 @@
+import { expect, test } from "bun:test"
+import type { Message } from "../../shared/contract/envelope.ts"
+import { type Currency, minor } from "../../shared/contract/money.ts"
+import type { SagaEvent } from "../../shared/contract/saga.ts"
+import type { Outgoing } from "../../shared/runtime/decider.ts"
+import { react } from "./react.ts"
+import { decide, evolve, type State, wakeAt } from "./saga.ts"
+
+const settings = { sagaTimeoutMs: 300_000, stepTimeoutMs: 60_000, recoveryIntervalMs: 60_000 }
+const USD = "USD" as Currency
+const message = (type: string, data: object = {}): Message => ({
+  id: "m",
+  type,
+  subject: "saga-p",
+  time: 0,
+  tenant: "t",
+  partitionkey: "t/ana",
+  correlationid: "p",
+  causationid: "p",
+  actor: "test",
+  schema: 1,
+  data: { payment_id: "p", ...data }
+})
+
+/** Plays messages through the saga at a given time each and collects what it says and sends. */
+class Play {
+  state: State = undefined
+  version = 0
+  now = 0
+  readonly said: Array<string> = []
+  sent: Array<Outgoing> = []
+
+  hear(...messages: ReadonlyArray<Message>): this {
+    for (const each of messages) {
+      for (const event of decide(settings)(this.state, each, this.now).events ?? []) this.record(event)
+    }
+    return this
+  }
+  at(now: number): this {
+    this.now = now
+    return this
+  }
+  private record(event: SagaEvent): void {
+    const recorded = { ...event, id: "e", time: this.now, version: ++this.version }
+    this.state = evolve(settings)(this.state, recorded)
+    this.said.push(event.type)
+    this.sent.push(...(react(this.state, recorded).commands ?? []))
+  }
+  /** Types of the commands sent since the last look. */
+  commands(): ReadonlyArray<string> {
+    const types = this.sent.map(({ command }) => command.type)
+    this.sent = []
+    return types
+  }
+}
+
+const order = {
+  wallet_id: "w",
+  user_id: "ana",
+  merchant_id: "shop",
+  amount: minor(100n),
+  currency: USD,
+  initiated_at: 0
+}
+const funds = { wallet_id: "w", currency: USD, requested_amount: 100n, available_balance: 40n, deficit_amount: 60n }
+const initiated = message("PaymentInitiated", order)
+const validated = message("PaymentValidated")
+const checked = message("WalletBalanceChecked", { ...funds, sufficient_funds: true })
+const lacking = message("WalletBalanceChecked", { ...funds, sufficient_funds: false })
+const deducted = message("WalletDeducted", { amount: minor(100n) })
+const deductionFailed = message("WalletDeductionFailed", { ...funds, code: "WALLET_LOCKED" })
+const charged = message("GatewayResponseReceived", {
+  outcome: "succeeded",
+  provider: "stripe",
+  provider_reference: "pi_1"
+})
+const unknown = message("GatewayTimeoutOccurred", { provider: "stripe" })
+const declined = message("GatewayPaymentFailed", { code: "PAYMENT_DECLINED", reason: "r", provider: "stripe" })
+const completed = message("PaymentCompleted")
+const failed = message("PaymentFailed")
+const due = message("TimerFired", { kind: "due", due_at: 0 })
+const restart = message("TimerFired", { kind: "restart", due_at: 0 })
+const atGateway = () => new Play().hear(initiated, validated, checked, deducted)
+
+test("a payment that goes well: five steps, each command once, in order", () => {
+  const play = atGateway().hear(charged, completed)
+  expect(play.commands()).toEqual([
+    "ValidatePayment",
+    "CheckWalletBalance",
+    "DeductWalletBalance",
+    "ProcessWithGateway",
+    "ConfirmPayment",
+    "NotifyUser"
+  ])
+  expect(play.state?.status).toBe("COMPLETED")
+  expect(wakeAt(play.state)).toBeUndefined()
+})
+
+test("repeated and late answers change nothing", () => {
+  const play = atGateway().hear(initiated, validated, checked, deducted, charged, charged, completed, completed, failed)
+  expect(play.said.length).toBe(7)
+  expect(play.state?.status).toBe("COMPLETED")
+})
+
+test("scenario 2: a lack of funds is marked at once, nothing is undone", () => {
+  const play = new Play().hear(initiated, validated)
+  play.commands()
+  expect(play.hear(lacking).commands()).toEqual(["MarkPaymentAsFailed"])
+  expect(play.hear(failed).commands()).toEqual(["NotifyUser"])
+  expect(play.said.slice(-2)).toEqual(["SagaStepFailed", "SagaFailed"])
+})
+
+test("a wallet that refuses the deduction has nothing to give back", () => {
+  const play = new Play().hear(initiated, validated, checked)
+  play.commands()
+  expect(play.hear(deductionFailed).commands()).toEqual(["MarkPaymentAsFailed"])
+})
+
+test("a decline gives the money back first, and only then the payment is FAILED", () => {
+  const play = atGateway()
+  play.commands()
+  expect(play.hear(declined).commands()).toEqual(["RefundWalletBalance"])
+  expect(play.hear(failed).state?.status).toBe("FAILED") // even if it were told out of order
+  const again = atGateway().hear(declined)
+  again.commands()
+  expect(again.hear(message("WalletRefunded")).commands()).toEqual(["MarkPaymentAsFailed"])
+  expect(again.hear(failed).commands()).toEqual(["NotifyUser"])
+  expect(again.said.slice(-2)).toEqual(["CompensationCompleted", "SagaFailed"])
+})
+
+test("P108 an unknown outcome is never compensated: time only asks", () => {
+  const play = atGateway().hear(unknown)
+  play.commands()
+  expect(play.state?.status).toBe("AWAITING_GATEWAY")
+  expect(play.at(60_000).hear(due).commands()).toEqual(["VerifyWithGateway"])
+  expect(play.at(120_000).hear(due).commands()).toEqual(["VerifyWithGateway"])
+  expect(play.at(300_000).hear(due).commands()).toEqual(["CloseGateway"])
+  expect(play.hear(message("GatewayCloseRefused", { reason: "unknown" })).commands()).toEqual([])
+  for (let hour = 1; hour < 100; hour++) play.at(hour * 3_600_000).hear(due)
+  expect(new Set(play.commands())).toEqual(new Set(["VerifyWithGateway"]))
+  expect(play.said.filter((type) => type === "SagaStuck").length).toBe(1)
+  expect(play.hear(charged).commands()).toEqual(["ConfirmPayment"])
+})
+
+test("time is up with nothing at a provider: the gateway says so, the money goes back", () => {
+  const play = atGateway().at(300_000).hear(due)
+  play.commands()
+  expect(play.hear(message("GatewayClosed")).commands()).toEqual(["RefundWalletBalance"])
+  expect(play.state?.failure?.code).toBe("PAYMENT_TIMED_OUT")
+})
+
+test("time is up while the deduction is in flight: it is undone, done or not", () => {
+  const play = new Play().hear(initiated, validated, checked)
+  play.commands()
+  play.at(300_000).hear(due)
+  expect(play.sent[0]?.command).toMatchObject({ type: "RefundWalletBalance", data: { deducted: false } })
+  expect(play.hear(message("WalletDeductionVoided")).state?.undo).toEqual([])
+})
+
+test("a deduction that comes to light while it is undone is undone for certain", () => {
+  const play = new Play().hear(initiated, validated, checked).at(300_000).hear(due)
+  play.commands()
+  play.hear(deducted)
+  expect(play.sent[0]?.command).toMatchObject({ type: "RefundWalletBalance", data: { deducted: true } })
+  play.commands()
+  expect(play.hear(message("WalletRefunded")).commands()).toEqual(["MarkPaymentAsFailed"])
+})
+
+test("a step without an answer is sent again under the same name, three times, then a person is paged", () => {
+  const play = new Play().hear(initiated)
+  const [first] = play.sent
+  play.commands()
+  for (let n = 1; n <= 3; n++) {
+    play.at(n * 60_000).hear(due)
+    expect(play.sent[0]?.name).toBe(first?.name as string)
+    expect(play.commands()).toEqual(["ValidatePayment"])
+  }
+  play.at(240_000).hear(due)
+  expect(play.said.at(-1)).toBe("SagaParked")
+  expect(wakeAt(play.state)).toBeUndefined()
+  expect(play.hear(validated).commands()).toEqual(["CheckWalletBalance"]) // late truth still counts
+})
+
+test("a restart asks the provider, and repeats nothing else: the log still holds it", () => {
+  expect(atGateway().hear(restart).commands().at(-1)).toBe("VerifyWithGateway")
+  const early = new Play().hear(initiated)
+  early.commands()
+  expect(early.hear(restart).commands()).toEqual([])
+})
+
+test("a timer that fires early changes nothing and is armed again", () => {
+  const play = new Play().hear(initiated)
+  expect(wakeAt(play.state)).toBe(60_000)
+  play.at(59_999).hear(due)
+  expect(play.said).toEqual(["SagaStarted"])
+})
+
+const cancel = message("PaymentCancelRequested", { reason: "ordered twice" })
+
+test("a cancellation before the provider is asked undoes what was done", () => {
+  const play = new Play().hear(initiated, validated, checked)
+  play.commands()
+  expect(play.hear(cancel).commands()).toEqual(["RefundWalletBalance"])
+  expect(play.hear(message("WalletDeductionVoided")).commands()).toEqual(["MarkPaymentAsCancelled"])
+  expect(play.hear(message("PaymentCancelled")).commands()).toEqual(["NotifyUser"])
+})
+
+test("a cancellation after it is not accepted", () => {
+  const play = atGateway()
+  play.commands()
+  expect(play.hear(cancel).commands()).toEqual([])
+  expect(play.state?.status).toBe("PROCESSING")
+})
+
+test("after the charge the confirmation is repeated, never undone", () => {
+  const play = atGateway().hear(charged)
+  play.commands()
+  expect(play.at(400_000).hear(due).commands()).toEqual(["ConfirmPayment"])
+  expect(wakeAt(play.state)).toBeGreaterThan(400_000)
+})
