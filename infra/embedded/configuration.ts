@@ -5,6 +5,8 @@ import { MAX_MINOR } from "../../shared/contract/money.ts"
 /** A whole number of at least 1: milliseconds, counts, sizes. */
 const Positive = Schema.NumberFromString.check(Schema.isInt(), Schema.isGreaterThanOrEqualTo(1))
 const positive = (name: string, fallback: number) => Config.schema(Positive, name).pipe(Config.withDefault(fallback))
+/** 0 takes any free port, as it does for HTTP_PORT: the welcome says which. */
+const PortOrAny = Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 0, maximum: 65_535 }))
 const AmountText = Schema.BigIntFromString.check(Schema.isBetweenBigInt({ minimum: 1n, maximum: MAX_MINOR }))
 
 export const configuration = Config.all({
@@ -13,7 +15,7 @@ export const configuration = Config.all({
   databasePool: positive("DATABASE_POOL", 8),
   apiKey: Config.option(Config.NonEmptyString("API_KEY")),
   providers: Config.Literals(["simulator", "live"], "PROVIDERS").pipe(Config.withDefault("simulator" as const)),
-  simulatorPort: Config.Port("SIMULATOR_PORT").pipe(Config.withDefault(8090)),
+  simulatorPort: Config.schema(PortOrAny, "SIMULATOR_PORT").pipe(Config.withDefault(8090)),
   // The broker's bus comes with the scaled-out services; a process that was asked for it must not start without.
   bus: Config.Literals(["embedded"], "BUS").pipe(Config.withDefault("embedded" as const)),
   concurrentPaymentWindowMs: positive("CONCURRENT_PAYMENT_WINDOW_MS", 1_000),

@@ -25,7 +25,8 @@ export const welcome = ({ url, metricsUrl, apiKey, simulatorUrl, dataDir }: Star
     curl -s $API/wallets/$W/credits -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' \\
       -H "Idempotency-Key: topup-1" -d '{"amount":100000,"currency":"USD","reference":"first top-up"}'
     curl -s $API/payments -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' \\
-      -H "Idempotency-Key: order-1" -d "{\\"wallet_id\\":\\"$W\\",\\"amount\\":25000,\\"currency\\":\\"USD\\",\\"merchant_id\\":\\"book-shop\\"}"
+      -H "Idempotency-Key: order-1" \\
+      -d '{"wallet_id":"'$W'","amount":25000,"currency":"USD","merchant_id":"book-shop"}'
 
   Ctrl-C drains and stops.
 `)

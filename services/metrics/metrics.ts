@@ -6,6 +6,7 @@ import { Context, Metric } from "effect"
 import type { Message, Service } from "../../shared/contract/envelope.ts"
 import type { GatewayEvent } from "../../shared/contract/gateway.ts"
 import type { PaymentEvent } from "../../shared/contract/payment.ts"
+import type { SagaEvent } from "../../shared/contract/saga.ts"
 import type { Observer } from "../../shared/runtime/observer.ts"
 
 const nowhere = Context.empty()
@@ -108,48 +109,43 @@ const ended = (payment: string, at: number) => {
   duration.updateUnsafe((at - began) / 1000, nowhere)
 }
 
-type Seen = Message & (PaymentEvent | GatewayEvent)
-
-const count = (event: Seen): void => {
-  switch (event.type) {
-    case "PaymentInitiated":
-      if (startedAt.size < OPEN_MAX) startedAt.set(event.data.payment_id, event.time)
-      return add(payments.get("initiated"))
-    case "PaymentCompleted":
-      ended(event.data.payment_id, event.time)
-      return add(payments.get("completed"))
-    case "PaymentFailed":
-      ended(event.data.payment_id, event.time)
-      if (event.data.error_code === "INSUFFICIENT_FUNDS_CONCURRENT") add(lostFunds)
-      return add(payments.get("failed"))
-    case "PaymentCancelled":
-      ended(event.data.payment_id, event.time)
-      return add(payments.get("cancelled"))
-    case "ConcurrentPaymentDetected":
-      return add(concurrent)
-    case "GatewayResponseReceived":
-      return add(outcomes.get(event.data.outcome))
-    case "GatewayTimeoutOccurred":
-      return add(timeouts)
-    case "GatewayFallbackTriggered":
-      return add(fallbacks)
-    case "LateSuccessReversed":
-      return add(reversals)
-    case "CircuitBreakerOpened":
-      return add(opened)
-    default:
-      return countOther(event)
-  }
-}
-
-const others: ReadonlyMap<string, Metric.Metric<number, unknown>> = new Map([
+/** Counters by event type; what an event's data decides is in `count`. */
+const byType: ReadonlyMap<string, Metric.Metric<number, unknown> | undefined> = new Map([
+  ["PaymentInitiated", payments.get("initiated")],
+  ["PaymentCompleted", payments.get("completed")],
+  ["PaymentFailed", payments.get("failed")],
+  ["PaymentCancelled", payments.get("cancelled")],
+  ["ConcurrentPaymentDetected", concurrent],
+  ["GatewayTimeoutOccurred", timeouts],
+  ["GatewayFallbackTriggered", fallbacks],
+  ["LateSuccessReversed", reversals],
+  ["CircuitBreakerOpened", opened],
   ["CompensationStarted", compensations],
   ["SagaStuck", stuck],
   ["UserNotified", notified]
 ])
-const countOther = ({ type, data }: Message): void => {
-  const restart = type === "SagaRecoveryAttempted" && (data as { readonly reason?: string }).reason === "restart"
-  add(restart ? recovered : others.get(type))
+
+const count = (event: Message): void => {
+  add(byType.get(event.type))
+  const { type, data, time } = event as Message & (PaymentEvent | GatewayEvent | SagaEvent)
+  switch (type) {
+    case "PaymentInitiated":
+      if (startedAt.size < OPEN_MAX) startedAt.set(data.payment_id, time)
+      break
+    case "PaymentFailed":
+      if (data.error_code === "INSUFFICIENT_FUNDS_CONCURRENT") add(lostFunds)
+      ended(data.payment_id, time)
+      break
+    case "PaymentCompleted":
+    case "PaymentCancelled":
+      ended(data.payment_id, time)
+      break
+    case "GatewayResponseReceived":
+      add(outcomes.get(data.outcome))
+      break
+    case "SagaRecoveryAttempted":
+      if (data.reason === "restart") add(recovered)
+  }
 }
 
 export const metricsObserver: Observer = {
@@ -157,7 +153,7 @@ export const metricsObserver: Observer = {
     add(messages.get(service), taken)
     commits.updateUnsafe(durationMs / 1000, nowhere)
     if (service === "wallet") contention.updateUnsafe(durationMs / 1000, nowhere)
-    for (const event of events) count(event as Seen)
+    for (const event of events) count(event)
   },
   refused: (service) => add(refused.get(service)),
   buried: (service) => add(dead.get(service)),

@@ -22,7 +22,8 @@ const cases: ReadonlyArray<readonly [object, string]> = [
   [{ outcome: "cancelled" }, "Your payment of 1000.00 USD was cancelled. Nothing was charged."],
   [
     { outcome: "failed", failure: { code: "INSUFFICIENT_FUNDS", available_balance: 25_000n, deficit_amount: 75_000n } },
-    "Your payment of 1000.00 USD did not go through. Your balance is 250.00 USD. Please top up at least 750.00 USD and try again."
+    "Your payment of 1000.00 USD did not go through. Your balance is 250.00 USD. " +
+      "Please top up at least 750.00 USD and try again."
   ],
   [
     { outcome: "failed", failure: { code: "GATEWAY_UNAVAILABLE" } },

@@ -74,7 +74,8 @@ const cases: ReadonlyArray<readonly [State, Message, ReadonlyArray<string> | str
   [payment, message("TimerFired", { kind: "due", due_at: 0 }), [], "INITIATED"]
 ]
 for (const [given, command, then, status] of cases) {
-  test(`${given?.status ?? "none"}${given?.rejected ? ", rejected" : ""}, ${command.type} → ${then || "nothing"}`, () => {
+  const before = `${given?.status ?? "none"}${given?.rejected ? ", rejected" : ""}`
+  test(`${before}, ${command.type} → ${then || "nothing"}`, () => {
     const decision = decide(settings)(given, command, 9)
     const types = decision.events?.map(({ type }) => type)
     expect<ReadonlyArray<string> | string | undefined>(types ?? decision.refusal?.code).toEqual(then as string)

@@ -29,7 +29,8 @@ export const lackOfFunds = (
   const { code = "INSUFFICIENT_FUNDS", requested_amount, available_balance, deficit_amount, currency } = refused
   const amounts = { requested_amount, available_balance, deficit_amount }
   const winner = refused.concurrent_payment_id
-  const holds = `the wallet holds ${format(available_balance, currency)}, the payment needs ${format(requested_amount, currency)}`
+  const [has, needs] = [format(available_balance, currency), format(requested_amount, currency)]
+  const holds = `the wallet holds ${has}, the payment needs ${needs}`
   switch (code) {
     case "INSUFFICIENT_FUNDS":
       return { code, stage, reason: holds, ...amounts }

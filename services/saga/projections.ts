@@ -9,7 +9,10 @@ import type { State } from "./saga.ts"
 import { sagasTable } from "./store.ts"
 import { story } from "./story.ts"
 
-/** A step that goes well moves the payment's progress, not the saga's row: it is written at its start, turns and end. */
+/**
+ * A step that goes well moves the payment's progress, not the saga's row: it is written at its start, turns and
+ * end.
+ */
 const PASSING: ReadonlySet<SagaEvent["type"]> = new Set(["SagaStepCompleted", "CompensationStepCompleted"])
 
 const encodeFailure = Schema.encodeSync(Failure)

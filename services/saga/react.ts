@@ -11,7 +11,10 @@ const named = (send: Send, name: string): Outgoing => ({ ...send, name })
 
 const stepOf = (state: Saga, step: Step): Outgoing => named(story[step].send(state.order, state), step)
 
-/** The refund's name tells whether the deduction was seen: what the wallet knows decides the one, the saga the other. */
+/**
+ * The refund's name tells whether the deduction was seen: what the wallet knows decides the one, the saga the
+ * other.
+ */
 const undoOf = (state: Saga): Outgoing => {
   const [step] = state.undo
   const undo = step && story[step].undo

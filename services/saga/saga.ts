@@ -1,6 +1,6 @@
 /**
- * Runs the story: one stream a payment. It sends a step's command, hears its answer, and where a step refuses or time is
- * up it undoes what was done, last first. It never takes an unknown for a no: a timeout asks (DECISIONS D3).
+ * Runs the story: one stream a payment. It sends a step's command, hears its answer, and where a step refuses or time
+ * is up it undoes what was done, last first. It never takes an unknown for a no: a timeout asks (DECISIONS D3).
  */
 import type { Message, Recorded } from "../../shared/contract/envelope.ts"
 import type { Failure, PaymentEvent } from "../../shared/contract/payment.ts"
@@ -106,7 +106,10 @@ const answerOf = (step: Step, { type, data }: Message): Answer | undefined => {
   return Object.hasOwn(answers, type) ? answers[type]?.(data) : undefined
 }
 
-/** The step itself took no effect, so what came before it is undone; nothing before it: the payment is marked at once. */
+/**
+ * The step itself took no effect, so what came before it is undone; nothing before it: the payment is marked at
+ * once.
+ */
 const refused = (state: Saga, failure: Failure): Decided => {
   const { payment_id } = state.order
   const failed: SagaEvent = { type: "SagaStepFailed", data: { payment_id, step: state.step, failure } }
@@ -190,7 +193,10 @@ const stuckNow = (state: Saga, now: number): number | undefined => {
   return !state.stuckTold && now - since >= STUCK_AFTER_MS ? since : undefined
 }
 
-/** After the charge is known only the confirmation is left, and while it undoes or asks to close, time was up already. */
+/**
+ * After the charge is known only the confirmation is left, and while it undoes or asks to close, time was up
+ * already.
+ */
 const canTimeOut = ({ closing, status, step }: Saga): boolean =>
   !closing && status !== "COMPENSATING" && step !== "ConfirmPayment"
 

@@ -1,7 +1,8 @@
 /**
  * What a wallet remembers of its payments: enough to undo one, and to see which others were under way at the same time.
- * Two generations keep it bounded whatever the traffic: when the young one is full or old enough, it becomes the old one
- * and the old one is forgotten. What is forgotten is still guarded by the unique cause and the posting key of the store.
+ * Two generations keep it bounded whatever the traffic: when the young one is full or old enough, it becomes the old
+ * one and the old one is forgotten. What is forgotten is still guarded by the unique cause and the posting key of the
+ * store.
  */
 import { HashMap, Option } from "effect"
 import { type Minor, ZERO } from "../../shared/contract/money.ts"
@@ -60,7 +61,10 @@ export const remember = (deductions: Deductions, payment: string, entry: Remembe
   }
 }
 
-/** What other payments took at or after `since` (ms) and have not given back, at most until `enough`; and the latest of them. */
+/**
+ * What other payments took at or after `since` (ms) and have not given back, at most until `enough`; and the latest
+ * of them.
+ */
 export const takenSince = (
   deductions: Deductions,
   since: number,

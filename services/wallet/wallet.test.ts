@@ -70,7 +70,7 @@ const cases: ReadonlyArray<readonly [string, State, Message, string | undefined,
   ["what is held cannot be spent", { ...wallet, held: minor(800n) }, pay("p", 500n), "WalletDeductionFailed", 1000n],
   ["no wallet, no deduction", undefined, pay("p", 1n), "WalletDeductionFailed", undefined],
   ["a lock", wallet, message("LockWallet", { reason: "r" }), "WalletLocked", 1000n],
-  ["a second lock changes nothing", { ...wallet, locked: true }, message("LockWallet", { reason: "r" }), undefined, 1000n],
+  ["a second lock changes nothing", { ...wallet, locked: true }, message("LockWallet", {}), undefined, 1000n],
   ["an unlock", { ...wallet, locked: true }, message("UnlockWallet", { reason: "r" }), "WalletUnlocked", 1000n]
 ]
 for (const [name, given, command, event, then] of cases) {
@@ -119,7 +119,8 @@ test("the winner is the one that took last, and one that gave it back does not c
 })
 
 test("a deduction is undone once, however often it is asked", () => {
-  const { types, state } = run(wallet, 5_000, pay("p", 300n), refund("p", 300n), refund("p", 300n, false), refund("p", 300n))
+  const repeated = [refund("p", 300n), refund("p", 300n, false), refund("p", 300n)]
+  const { types, state } = run(wallet, 5_000, pay("p", 300n), ...repeated)
   expect(types).toEqual(["WalletDeducted", "WalletRefunded"])
   expect(state?.balance).toBe(minor(1000n))
 })

@@ -1,6 +1,6 @@
 /**
- * The wallet's rules. It owns the balance and nothing else: it knows neither providers nor the order of a payment's steps.
- * Refusals that the saga must hear are events (WalletDeductionFailed); refusals to a client are values.
+ * The wallet's rules. It owns the balance and nothing else: it knows neither providers nor the order of a payment's
+ * steps. Refusals that the saga must hear are events (WalletDeductionFailed); refusals to a client are values.
  */
 import type { Message, Recorded } from "../../shared/contract/envelope.ts"
 import {
@@ -106,7 +106,8 @@ const check = (state: State, { data }: PayCommand, settings: Settings): Decided 
 const deduct = (state: State, { data }: PayCommand, settings: Settings): Decided => {
   const known = state && find(state.deductions, data.payment_id)
   if (known !== undefined && known.status === "deducted") return nothing
-  if (known !== undefined) return failed(state, data, { code: "INSUFFICIENT_FUNDS" }) // undone before it was done: too late
+  // Undone before it was done: too late.
+  if (known !== undefined) return failed(state, data, { code: "INSUFFICIENT_FUNDS" })
   if (state?.locked) return failed(state, data, { code: "WALLET_LOCKED" })
   const lack = lackOfFunds(state, data, settings)
   if (state === undefined || lack !== undefined) return failed(state, data, lack ?? { code: "WALLET_NOT_FOUND" })

@@ -1,4 +1,7 @@
-/** Gateway facts and commands. One stream `gateway-{payment_id}` for all attempts of a payment; `breaker-{provider}` beside it. */
+/**
+ * Gateway facts and commands. One stream `gateway-{payment_id}` for all attempts of a payment; `breaker-{provider}`
+ * beside it.
+ */
 import { Schema } from "effect"
 import { type About, EXAMPLE, entry, type FactOf, Time } from "./catalogue.ts"
 import { Currency, Minor } from "./money.ts"
@@ -13,7 +16,8 @@ export type Operation = typeof Operation.Type
 /**
  * What an answer tells about the attempt (PROVIDERS section 0 and 5, DECISIONS D3):
  * `succeeded` the charge exists and is kept · `late_success` it exists but nobody wants it any more: it is reversed ·
- * `declined` by issuer or risk · `rejected` by the provider's own validation, our fault · `not_sent` no byte left us ·
+ * `declined` by issuer or risk · `rejected` by the provider's own validation, our fault · `not_sent` no byte
+ * left us ·
  * `not_executed` throttled before execution · `pending` the provider will tell later · `unknown` anything else ·
  * `not_charged` a read shows that nothing was taken yet (it still could be) · `fenced` it can never succeed ·
  * `reversed` the unwanted charge went back.

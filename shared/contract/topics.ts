@@ -1,6 +1,6 @@
 /**
- * Topics and how messages find their partition. Counts are those of redpanda/topics.yaml (a test keeps them equal): they
- * are fixed for a topic generation, because adding partitions would break the order of a user's messages.
+ * Topics and how messages find their partition. Counts are those of redpanda/topics.yaml (a test keeps them equal):
+ * they are fixed for a topic generation, because adding partitions would break the order of a user's messages.
  */
 
 /** `topic → partitions`. The order is the topic's number in stored rows: append only. */

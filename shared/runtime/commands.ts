@@ -13,7 +13,10 @@ export interface Submission {
 
 /** One of the submission's rows exists already (for instance an idempotency key): look it up and answer from it. */
 export class RowTaken extends Schema.TaggedError<RowTaken>()("RowTaken", { constraint: Schema.String }) {}
-/** The store cannot take it now. It may have been applied all the same: retry with the same id, never with a new one. */
+/**
+ * The store cannot take it now. It may have been applied all the same: retry with the same id, never with a new
+ * one.
+ */
 export class NotAccepted extends Schema.TaggedError<NotAccepted>()("NotAccepted", { detail: Schema.String }) {}
 export type SubmitFailure = RowTaken | NotAccepted
 

@@ -1,6 +1,6 @@
 /**
- * Where messages go that cannot be applied. The message stands in `bus.dead_letters` with its history, and its stream is
- * parked: later messages of that stream wait in `bus.parked_messages`, everybody else goes on (DECISIONS D9).
+ * Where messages go that cannot be applied. The message stands in `bus.dead_letters` with its history, and its stream
+ * is parked: later messages of that stream wait in `bus.parked_messages`, everybody else goes on (DECISIONS D9).
  */
 import { encodeCommand } from "../contract/codec.ts"
 import type { Message, Service } from "../contract/envelope.ts"

@@ -1,13 +1,17 @@
 /**
- * What a stateful service is: a pure decider and what follows from its events. The journal folds messages through it and
- * writes everything that follows in one statement; nothing here may look at a clock, draw a random number or wait.
+ * What a stateful service is: a pure decider and what follows from its events. The journal folds messages through it
+ * and writes everything that follows in one statement; nothing here may look at a clock, draw a random number or
+ * wait.
  */
 import type { Schema } from "effect"
 import type { Fact, Message, Recorded, Service } from "../contract/envelope.ts"
 import type { Currency, Minor } from "../contract/money.ts"
 import type { Topic } from "../contract/topics.ts"
 
-/** A refusal is an expected answer to whoever asked, a value: `details` are facts that belong into the problem's body. */
+/**
+ * A refusal is an expected answer to whoever asked, a value: `details` are facts that belong into the problem's
+ * body.
+ */
 export interface Refusal {
   readonly code: string
   readonly reason: string
@@ -24,7 +28,10 @@ export interface Outgoing<C extends Fact = Fact> {
   readonly topic: Topic
   readonly subject: string
   readonly command: C
-  /** The command's id is uuidv5(stream, name): the same name is the same command, applied once. Default: unique per event. */
+  /**
+   * The command's id is uuidv5(stream, name): the same name is the same command, applied once. Default: unique per
+   * event.
+   */
   readonly name?: string | undefined
 }
 
@@ -66,7 +73,10 @@ export interface Decider<State, E extends Fact, Effect = never> {
   readonly initial: State
   /** The stream a message addresses; undefined: none of ours. */
   readonly route: (message: Message) => string | undefined
-  /** True where the message begins its stream, so that nothing need be read first; (stream, version) guards the guess. */
+  /**
+   * True where the message begins its stream, so that nothing need be read first; (stream, version) guards the
+   * guess.
+   */
   readonly begins: (message: Message) => boolean
   /** `now`: ms, the batch's time, never before the stream's last event. */
   readonly decide: (state: State, message: Message, now: number) => Decision<E>

@@ -58,7 +58,8 @@ const sequence = (bytes: () => Uint8Array) => {
     const at = (i: number) => hex[b[i] as number] as string
     const variant = hex[((b[0] as number) & 0x3f) | 0x80] as string
     const a = (0x7000 | counter).toString(16)
-    return `${time.slice(0, 8)}-${time.slice(8)}-${a}-${variant}${at(1)}-${at(2)}${at(3)}${at(4)}${at(5)}${at(6)}${at(7)}`
+    const node = at(2) + at(3) + at(4) + at(5) + at(6) + at(7)
+    return `${time.slice(0, 8)}-${time.slice(8)}-${a}-${variant}${at(1)}-${node}`
   }
 }
 
@@ -66,7 +67,8 @@ const sequence = (bytes: () => Uint8Array) => {
 export const uuidv5 = (namespace: string, name: string): string => {
   const digest = hash("sha1", `${namespace}\u0000${name}`, "hex")
   const variant = ((Number.parseInt(digest.slice(16, 18), 16) & 0x3f) | 0x80).toString(16)
-  return `${digest.slice(0, 8)}-${digest.slice(8, 12)}-5${digest.slice(13, 16)}-${variant}${digest.slice(18, 20)}-${digest.slice(20, 32)}`
+  const time = `${digest.slice(0, 8)}-${digest.slice(8, 12)}`
+  return `${time}-5${digest.slice(13, 16)}-${variant}${digest.slice(18, 20)}-${digest.slice(20, 32)}`
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/

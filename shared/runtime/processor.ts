@@ -16,7 +16,10 @@ import { type Observer, silent } from "./observer.ts"
 import { makeSignal } from "./signal.ts"
 
 export interface Bounds {
-  /** Messages in one commit: a quarter to a half of the payments in flight is best (measured; larger ones form convoys). */
+  /**
+   * Messages in one commit: a quarter to a half of the payments in flight is best (measured; larger ones form
+   * convoys).
+   */
   readonly batchMax: number
   /** Submitted commands that may wait; beyond that a submitter is turned away. */
   readonly waitingMax: number

@@ -1,6 +1,6 @@
 /**
- * Turns due timers into messages. One row a stream says when it wants to be woken; a firing travels through the log like
- * every other message, so it is delivered in order, once, and survives a crash (DECISIONS D6).
+ * Turns due timers into messages. One row a stream says when it wants to be woken; a firing travels through the log
+ * like every other message, so it is delivered in order, once, and survives a crash (DECISIONS D6).
  */
 import { Clock, Effect } from "effect"
 import { tenantOf } from "../contract/codec.ts"

@@ -1,6 +1,6 @@
 /**
- * Providers inside the simulated world: they keep a ledger, know their idempotency keys, and may answer late, wrongly or
- * not at all. What is charged is decided apart from what the caller hears: that is where double charges come from.
+ * Providers inside the simulated world: they keep a ledger, know their idempotency keys, and may answer late, wrongly
+ * or not at all. What is charged is decided apart from what the caller hears: that is where double charges come from.
  */
 import { Effect } from "effect"
 import type { Answer, ProviderCall } from "../../services/gateway/calls.ts"

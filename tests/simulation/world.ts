@@ -1,7 +1,7 @@
 /**
- * The whole platform in memory under a seeded scheduler and virtual time: the real deciders, journal, bus, processors and
- * timers; only the store and the providers are the world's. A crash ends every fiber and forgets every state; the store
- * and the providers, being outside, remember.
+ * The whole platform in memory under a seeded scheduler and virtual time: the real deciders, journal, bus, processors
+ * and timers; only the store and the providers are the world's. A crash ends every fiber and forgets every state; the
+ * store and the providers, being outside, remember.
  */
 import { Clock, Effect, Exit, Layer, Scheduler, Scope } from "effect"
 import { TestClock } from "effect/testing"

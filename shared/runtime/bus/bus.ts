@@ -9,7 +9,10 @@ import type { LogRecord, StoreFailure } from "../journal/store.ts"
 import type { Signal } from "../signal.ts"
 
 export interface Subscription {
-  /** Up to `max` records that are at hand, in order per partition; moves the reading position, not the committed one. */
+  /**
+   * Up to `max` records that are at hand, in order per partition; moves the reading position, not the committed
+   * one.
+   */
   readonly poll: (max: number) => ReadonlyArray<LogRecord>
   /** True where there is more than `poll` has at hand: `fetch` brings it. */
   readonly behind: () => boolean

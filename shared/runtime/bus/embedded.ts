@@ -1,6 +1,6 @@
 /**
- * The bus inside one process: the log is in the store, its tail is in memory. A consumer takes records from the tail where
- * they stand at its position, and from the store where they do not (after a restart, or when it lags).
+ * The bus inside one process: the log is in the store, its tail is in memory. A consumer takes records from the tail
+ * where they stand at its position, and from the store where they do not (after a restart, or when it lags).
  */
 import { Effect, Layer } from "effect"
 import { topicPartitions } from "../../contract/topics.ts"
