@@ -77,9 +77,10 @@ const THROTTLED_MS = 200
 const charge = (port: ProviderPort, call: ProviderCall, n = 1): Effect.Effect<Told> =>
   Effect.gen(function* () {
     const told = yield* port.charge(call)
-    if (told.outcome !== "not_executed" || n >= THROTTLED_TRIES) return told
+    // Without a handle it was the create that was throttled, and that has had its tries.
+    if (told.outcome !== "not_executed" || told.handle === undefined || n >= THROTTLED_TRIES) return told
     yield* Effect.sleep(THROTTLED_MS * 2 ** (n - 1) * (0.5 + (yield* Random.next)))
-    return yield* charge(port, told.handle === undefined ? call : { ...call, handle: told.handle }, n + 1)
+    return yield* charge(port, { ...call, handle: told.handle }, n + 1)
   })
 
 const answered = (call: ProviderCall, answer: Omit<Told, "health">, breaker_failures: number, jitter: number) => {

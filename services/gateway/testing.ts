@@ -13,7 +13,8 @@ export const USD = "USD" as Currency
 export const AMOUNT = minor(5000n)
 /** Some day; streams begin then. */
 export const NOON = 1_764_000_000_000
-export const DEADLINE = NOON + 300_000
+/** How long after its start a payment may wait for open breakers. */
+export const PATIENCE_MS = 300_000
 
 export const rulesOf = (over: Partial<Rules> = {}, ...providers: ReadonlyArray<Provider>): Rules => ({
   ...DEFAULTS,
@@ -80,7 +81,13 @@ export class Stream {
   }
 
   begin() {
-    const data = { payment_id: PAYMENT, amount: AMOUNT, currency: USD, merchant_id: "m", deadline: DEADLINE }
+    const data = {
+      payment_id: PAYMENT,
+      amount: AMOUNT,
+      currency: USD,
+      merchant_id: "m",
+      deadline: this.now + PATIENCE_MS
+    }
     return this.take({ type: "ProcessWithGateway", data })
   }
   close = () => this.take({ type: "CloseGateway", data: { payment_id: PAYMENT, reason: "saga timeout" } })
