@@ -7,7 +7,7 @@ import { query } from "../../shared/runtime/postgres.ts"
 
 export class ClockSkew extends Schema.TaggedError<ClockSkew>()("ClockSkew", { skewMs: Schema.Finite }) {
   override get message() {
-    return `this machine's clock and the database's differ by ${this.skewMs} ms, more than ${SKEW_MAX_MS}: set one right`
+    return `our clock and the database's differ by ${this.skewMs} ms, more than ${SKEW_MAX_MS}: set one right`
   }
 }
 

@@ -45,11 +45,18 @@ const refuse = (path: string, text: string, message: (found: Import) => string |
 /** The business rules: everything else in the repository exists to feed them and to carry out what they decide. */
 export const PURE_MODULES: ReadonlyArray<string> = [
   "services/wallet/wallet.ts",
+  "services/wallet/deductions.ts",
   "services/payment/payment.ts",
+  "services/notification/notification.ts",
   "services/saga/saga.ts",
   "services/saga/story.ts",
+  "services/saga/answers.ts",
   "services/gateway/attempt.ts",
-  "services/gateway/breaker.ts"
+  "services/gateway/breaker.ts",
+  "services/gateway/calls.ts",
+  "services/gateway/choose.ts",
+  "services/gateway/evolve.ts",
+  "services/gateway/rules.ts"
 ]
 
 const PURE_EFFECT = ["Result", "HashMap", "Option"]
