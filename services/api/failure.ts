@@ -42,7 +42,8 @@ const complete = (details: Record<string, unknown>, amount: bigint): void => {
 export const sentence = (code: ErrorCode, details: Details, reason = ""): string => {
   if (isLackOfFunds(code)) return lackOfFunds(details)
   const { title, whatToDo } = ERRORS[code]
-  return `${reason === "" ? title : `${title}: ${reason.replace(/\.$/, "")}`}. ${whatToDo}`
+  const known = reason === "" || reason.toLowerCase() === title.toLowerCase()
+  return `${known ? title : `${title}: ${reason.replace(/\.$/, "")}`}. ${whatToDo}`
 }
 
 const lackOfFunds = (details: Details): string => {

@@ -113,7 +113,7 @@ export class Store extends Context.Service<
     readonly payments: (filter: PaymentFilter) => Read<ReadonlyArray<PaymentRecord>>
     /** Those of the payments that have ended. */
     readonly ended: (ids: ReadonlyArray<string>) => Read<ReadonlyArray<PaymentRecord>>
-    /** Those of the payments that are with a provider: from there on none can be cancelled. */
+    /** Those of the payments that a provider was asked for, and that are not being undone. */
     readonly atProvider: (ids: ReadonlyArray<string>) => Read<ReadonlyArray<string>>
     /** A stream's events after a version, in order. */
     readonly events: (at: StreamAt, after: number, limit: number) => Read<ReadonlyArray<EventRecord>>
@@ -148,8 +148,11 @@ export const ENDED = ["COMPLETED", "FAILED", "CANCELLED", "PARTIALLY_REFUNDED", 
 const ended = new Set<string>(ENDED)
 export const hasEnded = ({ status }: Pick<PaymentRecord, "status">): boolean => ended.has(status)
 
-/** Progress of a payment whose money a provider may have taken. */
-export const AT_PROVIDER = ["GATEWAY_PROCESSING", "GATEWAY_RETRYING", "GATEWAY_FALLBACK"] as const
+/**
+ * Progress of a payment that a provider was asked for: the command to the gateway is in the commit that writes the first
+ * of them. Unless the saga is undoing the payment, none of these can be cancelled any more.
+ */
+export const WITH_PROVIDER = ["WALLET_DEDUCTED", "GATEWAY_PROCESSING", "GATEWAY_RETRYING", "GATEWAY_FALLBACK"] as const
 
 /** An ended payment shows its status, an open one how far it has come (DECISIONS D3). */
 export const shownStatus = (payment: PaymentRecord): string =>

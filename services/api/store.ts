@@ -6,7 +6,6 @@ import { Clock, Effect, Layer } from "effect"
 import { query, type Row, Sql, type SqlClient, type SqlFailure } from "../../shared/runtime/postgres.ts"
 import {
   type ApiKeyRecord,
-  AT_PROVIDER,
   ENDED,
   type EventRecord,
   type KeyRecord,
@@ -15,7 +14,8 @@ import {
   Store,
   StoreUnavailable,
   type WalletFilter,
-  type WalletRecord
+  type WalletRecord,
+  WITH_PROVIDER
 } from "./records.ts"
 
 /** Times are bigint ms in the database and numbers here. */
@@ -153,8 +153,10 @@ const payments = (on: On): Pick<Store["Service"], "payment" | "payments" | "ende
     on(
       Effect.map(
         rows<{ readonly payment_id: string }>(
-          (sql) => sql`select payment_id from payment.progress
-            where payment_id = any(${[...ids]}) and state = any(${[...AT_PROVIDER]})`
+          (sql) => sql`select g.payment_id
+            from payment.progress g join saga.sagas s on s.payment_id = g.payment_id
+            where g.payment_id = any(${[...ids]}) and g.state = any(${[...WITH_PROVIDER]})
+              and s.status <> 'COMPENSATING'`
         ),
         (found) => found.map(({ payment_id }) => payment_id)
       )
@@ -216,11 +218,14 @@ export const putApiKey = (key: ApiKeyRecord & { readonly name: string; readonly 
     )
   )
 
-/** Keys are kept for 30 days and never shorter than their payment is open (DECISIONS D4). */
+/** Keys older than that whose payment is not open; answers with how many it removed, at most `limit`. */
 export const forgetIdempotencyKeys = (before: number, limit: number) =>
-  query(
-    (sql) => sql`delete from api.idempotency_keys where ctid in (
-      select k.ctid from api.idempotency_keys k where k.created_at < ${before} and not exists (
-        select 1 from payment.payments p where p.id = k.resource_id::uuid and p.status <> all(${[...ENDED]}))
-      limit ${limit})`
+  Effect.map(
+    query(
+      (sql) => sql`delete from api.idempotency_keys where ctid in (
+        select k.ctid from api.idempotency_keys k where k.created_at < ${before} and not exists (
+          select 1 from payment.payments p where p.id = k.resource_id::uuid and p.status <> all(${[...ENDED]}))
+        limit ${limit}) returning 1`
+    ),
+    (removed) => removed.length
   )

@@ -11,13 +11,13 @@ import { hashOf, SCOPES } from "../auth.ts"
 import { Readiness } from "../readiness.ts"
 import {
   type ApiKeyRecord,
-  AT_PROVIDER,
   type EventRecord,
   hasEnded,
   type KeyRecord,
   type PaymentRecord,
   Store,
-  type WalletRecord
+  type WalletRecord,
+  WITH_PROVIDER
 } from "../records.ts"
 
 export const KEY = "test-key-of-the-default-tenant"
@@ -203,7 +203,7 @@ export class World {
         return ids.flatMap((id) => this.payments.get(id) ?? []).filter(hasEnded)
       }),
     atProvider: (ids) =>
-      Effect.sync(() => ids.filter((id) => AT_PROVIDER.some((state) => state === this.payments.get(id)?.progress))),
+      Effect.sync(() => ids.filter((id) => WITH_PROVIDER.some((state) => state === this.payments.get(id)?.progress))),
     events: ({ stream }, after, limit) =>
       Effect.sync(() => this.events.filter((e) => e.stream === stream && e.version > after).slice(0, limit)),
     lastEvent: ({ stream }, version, types) =>
