@@ -16,6 +16,7 @@ const commands = {
   test: typescript("infra/test.ts"),
   bench: typescript("bench/main.ts"),
   lifecycle: typescript("infra/lifecycle.ts"),
+  docs: typescript("infra/docs/main.ts"),
   lint: [...packaged("@biomejs", "biome", "bin", "biome"), "check", ".", "--error-on-warnings"],
   typecheck: [...packaged("typescript", "bin", "tsc"), "-p", "."]
 }
