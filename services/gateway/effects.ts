@@ -83,9 +83,18 @@ const charge = (port: ProviderPort, call: ProviderCall, n = 1): Effect.Effect<To
     return yield* charge(port, { ...call, handle: told.handle }, n + 1)
   })
 
+/** What a provider writes is kept for people to read, not for ever and not at any length. */
+const MESSAGE_LENGTH_MAX = 300
+const short = (text: string): string => text.slice(0, MESSAGE_LENGTH_MAX)
+
 const answered = (call: ProviderCall, answer: Omit<Told, "health">, breaker_failures: number, jitter: number) => {
   const { payment_id, provider, attempt, try: n, operation } = call
-  const data = { ...answer, payment_id, provider, attempt, try: n, operation, breaker_failures, jitter }
+  const { code, message } = answer
+  const texts = {
+    ...(code !== undefined && { code: short(code) }),
+    ...(message !== undefined && { message: short(message) })
+  }
+  const data = { ...answer, ...texts, payment_id, provider, attempt, try: n, operation, breaker_failures, jitter }
   return { subject: paymentStream(payment_id), command: { type: "RecordAnswer", data } } satisfies Addressed
 }
 

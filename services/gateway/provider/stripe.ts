@@ -33,7 +33,8 @@ export const createForm = ({ amount, currency, payment_id, attempt }: ProviderCa
   ["amount", String(toStripe(amount, currency))],
   ["currency", currency.toLowerCase()],
   ["payment_method", paymentMethod],
-  ["payment_method_types[0]", "card"],
+  ["automatic_payment_methods[enabled]", "true"],
+  ["automatic_payment_methods[allow_redirects]", "never"],
   ["capture_method", "automatic"],
   ["metadata[payment_id]", payment_id],
   ["metadata[attempt]", String(attempt)]

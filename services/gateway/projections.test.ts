@@ -1,0 +1,118 @@
+import { expect, test } from "bun:test"
+import { Schema } from "effect"
+import type { Recorded } from "../../shared/contract/envelope.ts"
+import type { GatewayEvent } from "../../shared/contract/gateway.ts"
+import { minor } from "../../shared/contract/money.ts"
+import { gatewayDecider } from "./gateway.ts"
+import { State } from "./state.ts"
+import {
+  AMOUNT,
+  charged,
+  fenced,
+  http503,
+  messageOf,
+  NOON,
+  notCharged,
+  PAYMENT,
+  rulesOf,
+  Stream,
+  USD
+} from "./testing.ts"
+
+const decider = gatewayDecider(rulesOf())
+
+/** The rows that each event of a story writes, folded anew from its events. */
+const rowsOf = (stream: Stream) => {
+  let state = decider.initial
+  return stream.events.map(({ at, ...fact }, i) => {
+    const event = { ...fact, id: `${i}`, time: at, version: i + 1 } as Recorded<GatewayEvent>
+    state = decider.evolve(state, event)
+    return decider
+      .project(state, event, messageOf(fact, at))
+      .map(({ table, row }) => [table.name, row["attempt"], row["status"]])
+  })
+}
+
+test("a payment that goes through at once writes one row, and its intent none", () => {
+  const stream = new Stream()
+  stream.begin()
+  stream.answer(charged)
+  expect(rowsOf(stream)).toEqual([[], [["gateway.attempts", 1, "SUCCEEDED"]]])
+})
+
+test("an unknown attempt is a row from the moment it is unknown", () => {
+  const stream = new Stream()
+  stream.begin()
+  stream.answer(http503)
+  stream.answer(notCharged)
+  stream.answer(fenced)
+  expect(
+    rowsOf(stream)
+      .flat()
+      .map((row) => row.at(-1))
+  ).toEqual(["UNKNOWN", "UNKNOWN", "FENCED"])
+})
+
+test("every column of a row is there, and nothing else", () => {
+  const stream = new Stream()
+  stream.begin()
+  stream.answer(charged)
+  const event = { ...stream.events[1], id: "e", time: NOON, version: 2 } as Recorded<GatewayEvent>
+  const [projected] = decider.project(stream.state, event, messageOf(event, NOON))
+  expect(Object.keys(projected?.row ?? {})).toEqual(Object.keys(projected?.table.columns ?? { none: "" }))
+  expect(projected?.row).toEqual({
+    payment_id: PAYMENT,
+    provider: "stripe",
+    attempt: 1,
+    status: "SUCCEEDED",
+    key: `${PAYMENT}:stripe:1:charge`,
+    handle: "pi_1",
+    provider_reference: "pi_1",
+    code: null,
+    amount: AMOUNT,
+    currency: USD,
+    started_at: NOON,
+    updated_at: NOON
+  })
+})
+
+test("a charge and its reversal are two lines of the provider's book", () => {
+  const stream = new Stream()
+  stream.begin()
+  const first = stream.calls[0]
+  stream.answer(http503)
+  stream.answer(fenced)
+  stream.answer(charged, first)
+  stream.answer({ outcome: "reversed", provider_reference: "re_1" })
+  const [control, taken] = ["provider:stripe:control", "provider:stripe:charged"]
+  const line = { amount: AMOUNT, currency: USD, payment_id: PAYMENT, ref: "stripe:1" }
+  expect(stream.postings).toEqual([
+    { source: control, destination: taken, kind: "charge", ...line },
+    { source: taken, destination: control, kind: "charge_reversal", ...line }
+  ])
+})
+
+test("a breaker's row follows its events", () => {
+  const stream = new Stream()
+  const open = { to: "open", provider: "paypal", failures: 3, until: NOON + 30_000, reason: "3 failures in a row" }
+  const rows = [open, { to: "half_open", provider: "paypal" }, { to: "closed", provider: "paypal" }].flatMap((data) => {
+    const [fact] = stream.take({ type: "RecordBreaker", data })
+    const event = { ...fact, id: "e", time: NOON, version: stream.version } as Recorded<GatewayEvent>
+    return decider.project(stream.state, event, messageOf(event, NOON)).map(({ row }) => row)
+  })
+  expect(rows).toEqual([
+    { provider: "paypal", state: "open", failures: 3, until: NOON + 30_000, reason: open.reason, updated_at: NOON },
+    { provider: "paypal", state: "half_open", failures: 3, until: null, reason: null, updated_at: NOON },
+    { provider: "paypal", state: "closed", failures: 0, until: null, reason: null, updated_at: NOON }
+  ])
+})
+
+test("a snapshot is JSON and comes back as it was", () => {
+  const stream = new Stream()
+  stream.begin()
+  stream.answer(http503)
+  stream.answer(notCharged)
+  const text = JSON.stringify(Schema.encodeSync(State)(stream.state))
+  expect(Schema.decodeUnknownSync(State)(JSON.parse(text))).toEqual(stream.state)
+  expect(stream.state.payment?.amount).toBe(minor(5000n))
+})
