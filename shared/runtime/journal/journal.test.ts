@@ -1,0 +1,108 @@
+/** The journal on the real Postgres: several writers on one stream, snapshots, restarts. */
+import { afterAll, beforeAll, expect, test } from "bun:test"
+import { fileURLToPath } from "node:url"
+import { Effect, Layer, type Scope } from "effect"
+import { testDatabase } from "../../../infra/testing/postgres.ts"
+import { topicPartition } from "../../contract/topics.ts"
+import { credit, type Tally, tally } from "../../testing/tally.ts"
+import { Ids } from "../ids.ts"
+import { makeJournal } from "./journal.ts"
+import { postgresStoreFrom } from "./postgres.ts"
+import { JournalStore } from "./store.ts"
+
+const migrations = [{ service: "journal", dir: fileURLToPath(new URL("migrations", import.meta.url)) }]
+let database: Awaited<ReturnType<typeof testDatabase>>
+beforeAll(async () => {
+  database = await testDatabase({ migrations })
+})
+afterAll(() => database.drop())
+
+const it = (name: string, body: () => Effect.Effect<void, unknown, JournalStore | Ids | Scope.Scope>) =>
+  test(name, () => {
+    const layers = Layer.mergeAll(postgresStoreFrom({ url: database.url }), Ids.layer)
+    return Effect.runPromise(Effect.scoped(Effect.suspend(body)).pipe(Effect.provide(layers)))
+  })
+
+/** A process of its own: its own connection, its own states in memory. */
+const open = (name: string, settings = { snapshotEvery: 100, statesMax: 1_000 }) =>
+  Effect.gen(function* () {
+    const store = yield* (yield* JournalStore).open(name)
+    return { store, journal: yield* makeJournal(tally, store, settings) }
+  })
+
+const streamOf = (user: string) => ({ tp: tpOf(user), stream: `wallet-${user}` })
+const tpOf = (user: string) => topicPartition("wallet-events", `t/${user}`)
+
+it("P53 two processes write one wallet at once: every command lands once, versions have no gap", () =>
+  Effect.gen(function* () {
+    const [one, two] = [yield* open("one"), yield* open("two")]
+    const commits = Array.from({ length: 40 }, (_, n) =>
+      Effect.retry(
+        (n % 2 === 0 ? one : two).journal.commit([
+          { message: credit("hot", String(n)) },
+          { message: credit("hot", "more") }
+        ]),
+        { times: 5 }
+      )
+    )
+    yield* Effect.all(
+      [0, 1].map((side) =>
+        Effect.forEach(
+          commits.filter((_, n) => n % 2 === side),
+          (commit) => commit,
+          { discard: true }
+        )
+      ),
+      { concurrency: 2 }
+    )
+    const stored = (yield* one.store.load([streamOf("hot")], 1)).get("wallet-hot")
+    const versions = stored?.events.map(({ version }) => version) ?? []
+    expect((stored?.snapshot?.version ?? 0) + versions.length).toBe(80)
+  }))
+
+it("a message both processes are given is applied by one of them", () =>
+  Effect.gen(function* () {
+    const [one, two] = [yield* open("one"), yield* open("two")]
+    const messages = Array.from({ length: 20 }, (_, n) => ({ message: credit("twin", String(n)) }))
+    yield* Effect.all([one.journal.commit(messages), two.journal.commit(messages)], { concurrency: 2 })
+    const stored = (yield* one.store.load([streamOf("twin")], 1)).get("wallet-twin")
+    expect(stored?.events.length).toBe(20)
+  }))
+
+it("a refusal decided on a remembered state is decided again on the stored one", () =>
+  Effect.gen(function* () {
+    const limited = { ...tally, decide: limit }
+    const store = yield* (yield* JournalStore).open("one")
+    const slow = yield* makeJournal(limited, store)
+    yield* slow.commit([{ message: credit("shared", "1", 1n) }])
+    const other = yield* open("two")
+    yield* other.journal.commit([{ message: credit("shared", "2", 9n) }])
+    const [outcome] = (yield* slow.commit([{ message: credit("shared", "3", 1n) }])).outcomes
+    expect(outcome?._tag).toBe("Applied")
+  }))
+/** Refuses while the total is below 10: a process that remembers 1 would refuse for ever. */
+const limit: typeof tally.decide = (state: Tally, message, now) =>
+  state.total > 0n && state.total < 10n
+    ? { refusal: { code: "WALLET_LOCKED", reason: "below 10" } }
+    : tally.decide(state, message, now)
+
+it("P95 a snapshot saves reading, and one of another schema is ignored: the states are equal", () =>
+  Effect.gen(function* () {
+    const first = yield* open("one", { snapshotEvery: 10, statesMax: 10 })
+    for (let n = 0; n < 25; n++) yield* first.journal.commit([{ message: credit("old", String(n), 4n) }])
+    const by = (schema: number) =>
+      Effect.map(first.store.load([streamOf("old")], schema), (all) => all.get("wallet-old"))
+    const [known, foreign] = [yield* by(1), yield* by(2)]
+    expect(known?.snapshot?.version).toBe(20)
+    expect(known?.events.length).toBe(5)
+    expect([foreign?.snapshot, foreign?.events.length]).toEqual([undefined, 25])
+  }))
+
+it("states are forgotten, least recently used first, and read back", () =>
+  Effect.gen(function* () {
+    const { journal, store } = yield* open("one", { snapshotEvery: 100, statesMax: 2 })
+    for (const user of ["a", "b", "c", "d", "a", "b"]) yield* journal.commit([{ message: credit(`lru-${user}`, "r") }])
+    const stored = yield* store.load([streamOf("lru-a"), streamOf("lru-d")], 1)
+    expect(stored.get("wallet-lru-a")?.events.map(({ version }) => version)).toEqual([1, 2])
+    expect(stored.get("wallet-lru-d")?.events.length).toBe(1)
+  }))
