@@ -18,7 +18,7 @@ import { makeTimers } from "../../shared/runtime/timers.ts"
 import type { Configuration } from "./configuration.ts"
 import { logging } from "./logging.ts"
 import { makeProcessors, type Processors } from "./processors.ts"
-import { prepareDatabase } from "./schema.ts"
+import { monthsAhead, prepareDatabase } from "./schema.ts"
 
 export interface Platform {
   readonly url: string
@@ -27,6 +27,7 @@ export interface Platform {
   readonly run: Effect.Effect<never>
 }
 
+const DAY_MS = 86_400_000
 /** How often health is read off the processors. */
 const LOOK_EVERY_MS = 200
 /** What is in flight at the end has this long; the rest is found by the next start. */
@@ -58,6 +59,7 @@ export const platform = Effect.fnUntraced(function* (
     const loops = [...Object.values(processors).map(({ run }) => run), timers.run]
     const work = yield* Effect.forkScoped(Effect.all(loops, { concurrency: "unbounded", discard: true }))
     yield* Effect.forkScoped(watch(processors, readiness))
+    yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(DAY_MS), Effect.ignore(monthsAhead))))
     yield* Effect.addFinalizer(() => settled(processors, DRAIN_MS))
     yield* catchUp(processors, timers.restart)
     const servers = yield* Layer.build(serversOf(processors))

@@ -2,6 +2,7 @@
 
 import { fileURLToPath } from "node:url"
 import { Clock, Effect, Schema } from "effect"
+import { ensureMonths } from "../../shared/runtime/journal/partitions.ts"
 import { migrate } from "../../shared/runtime/migrate.ts"
 import { query } from "../../shared/runtime/postgres.ts"
 
@@ -30,5 +31,17 @@ export const prepareDatabase = Effect.gen(function* () {
   const after = yield* Clock.currentTimeMillis
   const skewMs = Math.round(Math.max(0, before - (row?.now ?? before), (row?.now ?? after) - after))
   if (skewMs > SKEW_MAX_MS) return yield* new ClockSkew({ skewMs })
-  return yield* migrate(sources)
+  const applied = yield* migrate(sources)
+  yield* monthsAhead
+  return applied
+})
+
+/** Tables that grow by time, by the month of their UUIDv7 keys. */
+const MONTHLY = ["payment.payments", "notification.notifications"]
+const MONTHS_AHEAD = 3
+
+/** At the start and once a day: a month that nobody made would fill the default partition. */
+export const monthsAhead = Effect.gen(function* () {
+  const from = yield* Clock.currentTimeMillis
+  for (const table of MONTHLY) yield* ensureMonths({ table, column: "uuidv7", from, monthsAhead: MONTHS_AHEAD })
 })
