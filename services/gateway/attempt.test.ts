@@ -56,7 +56,10 @@ const OUTCOMES = [
   "reversed"
 ] as const
 
-/** Verdicts in the order of OUTCOMES. `-` nothing, `c` charged, `r` refused, `p` pending, `?` unknown, `n` not charged, `f` fenced. */
+/**
+ * Verdicts in the order of OUTCOMES. `-` nothing, `c` charged, `r` refused, `p` pending, `?` unknown, `n` not charged,
+ * `f` fenced.
+ */
 const letters: Readonly<Record<string, Verdict>> = {
   "-": "nothing",
   c: "charged",

@@ -1,9 +1,10 @@
 /**
- * One attempt: one provider asked for one payment under one key. It reads from top to bottom: what an attempt is, what an
- * answer means, what is asked next and when, and what each event makes of it.
+ * One attempt: one provider asked for one payment under one key. It reads from top to bottom: what an attempt is, what
+ * an answer means, what is asked next and when, and what each event makes of it.
  *
- * The rule all of it serves: an unknown outcome is a state. Another provider may be asked only when this one cannot take
- * money any more, as its own durable answer says (a refusal of the only send, or a fence), never because time passed.
+ * The rule all of it serves: an unknown outcome is a state. Another provider may be asked only when this one cannot
+ * take money any more, as its own durable answer says (a refusal of the only send, or a fence), never because time
+ * passed.
  */
 import type { GatewayEvent, Operation } from "../../shared/contract/gateway.ts"
 import type { Answered } from "./calls.ts"
@@ -117,7 +118,9 @@ const mayReplay = (attempt: Attempt, closing: boolean, now: number, rules: Rules
 
 const JITTER = 0.25
 
-/** How long to wait after an answer that told nothing. A server error needs no wait: the read and the fence come next. */
+/**
+ * How long to wait after an answer that told nothing. A server error needs no wait: the read and the fence come next.
+ */
 export const delayMs = (attempt: Attempt, answer: Answered, rules: Rules): number => {
   if (attempt.reviewed || attempt.mismatch) return rules.daily_ms
   if (answer.operation === "charge" && isServerError(answer.reason)) return 0

@@ -1,6 +1,7 @@
 /**
- * When a provider fails too often, charges go elsewhere for a while. One machine a provider, for all tenants. It decides
- * only whom to ask; it never decides whether money may move to another provider: that is the attempt's own end.
+ * When a provider fails too often, charges go elsewhere for a while. One machine a provider, for all tenants. It
+ * decides only whom to ask; it never decides whether money may move to another provider: that is the attempt's own
+ * end.
  */
 import type { Provider } from "../../shared/contract/gateway.ts"
 import type { Transition } from "./calls.ts"
@@ -81,7 +82,8 @@ export const record = (
     return { breaker: { state: "open", failures, until }, transition }
   }
   switch (breaker.state) {
-    // A call that began before it opened: its end changes nothing, or a slow wave of failures would keep it open for ever.
+    // A call that began before it opened: its end changes nothing, or a slow wave of failures would keep it open for
+    // ever.
     case "open":
       return { breaker }
     case "half_open":

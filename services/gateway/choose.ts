@@ -204,7 +204,9 @@ const fallBack = (draft: Draft, payment: Payment, from: Attempt, to: Provider): 
   return charge(draft, payment, to, `${from.provider} cannot take money any more (${why})`)
 }
 
-/** Every eligible breaker is open and nobody was asked: wait for the first of them, never past the payment's deadline. */
+/**
+ * Every eligible breaker is open and nobody was asked: wait for the first of them, never past the payment's deadline.
+ */
 const queue = (draft: Draft, payment: Payment): Draft => {
   if (draft.now >= payment.deadline) return fail(draft, payment, "every breaker stayed open until the deadline")
   const { attempts, round, queues } = draft.state

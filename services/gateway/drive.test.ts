@@ -1,4 +1,5 @@
-// Decider, effects and simulator together, without saga: one payment under each fault of its first provider, to its end.
+// Decider, effects and simulator together, without saga: one payment under each fault of its first provider, to its
+// end.
 import { afterAll, beforeAll, expect, test } from "bun:test"
 import { ConfigProvider, Effect, ManagedRuntime } from "effect"
 import { type Spawned, spawnSimulator } from "../../infra/simulator/spawn.ts"
@@ -84,11 +85,12 @@ afterAll(async () => {
   for (const simulator of simulators) await simulator.stop()
 })
 
-for (const [i, [fault, end, by, over]] of cases.entries())
-  test(`${fault}${over === undefined ? "" : ` ${JSON.stringify(over)}`}: ${end}${by === undefined ? "" : ` by ${by}`}`, () => {
+for (const [i, [fault, end, by = "nobody", over = {}]] of cases.entries())
+  test(`${fault} ${JSON.stringify(over)}: ${end} by ${by}`, () => {
     const { stream, kept } = ends[i] as End
-    expect([stream.state.phase, ...kept]).toEqual(by === undefined ? [end] : [end, by])
-    expect(stream.state.attempts.find(({ status }) => status === "SUCCEEDED")?.provider as string | undefined).toBe(by)
+    expect([stream.state.phase, ...kept]).toEqual(by === "nobody" ? [end] : [end, by])
+    const kept_by: string = stream.state.attempts.find(({ status }) => status === "SUCCEEDED")?.provider ?? "nobody"
+    expect(kept_by).toBe(by)
     const charges = stream.calls.filter(({ operation, provider }) => operation === "charge" && provider === "stripe")
     expect(charges.length).toBeLessThanOrEqual(3)
     expect(new Set(charges.map(({ idempotency_key }) => idempotency_key)).size).toBe(1)

@@ -1,4 +1,5 @@
-// What is done around a provider's call: the breaker is asked and told, throttled charges are repeated, nothing ever fails.
+// What is done around a provider's call: the breaker is asked and told, throttled charges are repeated, nothing ever
+// fails.
 import { expect, test } from "bun:test"
 import { Effect, Fiber, Layer, Random } from "effect"
 import { TestClock } from "effect/testing"

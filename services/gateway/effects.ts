@@ -1,6 +1,7 @@
 /**
- * What happens outside after the commit that recorded the intent: one wire operation, and its answer as a local command.
- * It never fails: every error is an outcome. What a crash takes with it is found by the decider's restart and Verify.
+ * What happens outside after the commit that recorded the intent: one wire operation, and its answer as a local
+ * command. It never fails: every error is an outcome. What a crash takes with it is found by the decider's restart and
+ * Verify.
  */
 import { Cause, Clock, Effect, Random } from "effect"
 import { failuresOf } from "./breaker.ts"

@@ -1,5 +1,6 @@
-// Money safety by property: a hostile run of one payment against a model of its providers. The model knows the truth that
-// the decider has to find out: what was charged, what is still under way and may be executed later, what can never be.
+// Money safety by property: a hostile run of one payment against a model of its providers. The model knows the truth
+// that the decider has to find out: what was charged, what is still under way and may be executed later, what can
+// never be.
 import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
 import { blocks } from "./attempt.ts"
@@ -206,7 +207,7 @@ const RUNS = 5000
 
 describe("P16 P108 whatever happens on the way", () => {
   for (const liar of [false, true])
-    test(`${liar ? "with a provider that breaks its word" : "with honest providers"}, one charge at most is kept`, () => {
+    test(`one charge at most is kept with ${liar ? "a provider that breaks its word" : "honest providers"}`, () => {
       fc.assert(
         fc.property(script, (steps) => {
           const world = new World(liar)

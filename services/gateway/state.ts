@@ -5,8 +5,8 @@ import { Currency, Minor } from "../../shared/contract/money.ts"
 
 /**
  * An attempt is one provider asked once under one key.
- * STARTED, UNKNOWN, PENDING and REVIEW may still take money; SUCCEEDED has taken it and keeps it; REVERSING has taken it
- * and gives it back; the others cannot take money any more, as the provider's own durable answer established.
+ * STARTED, UNKNOWN, PENDING and REVIEW may still take money; SUCCEEDED has taken it and keeps it; REVERSING has taken
+ * it and gives it back; the others cannot take money any more, as the provider's own durable answer established.
  */
 export const Status = Schema.Literals([
   "STARTED",

@@ -32,7 +32,8 @@ for (const table of tables)
       query(
         (sql) => sql`select a.attname from pg_index i
           join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any(i.indkey)
-          where i.indrelid = ${table.name}::regclass and i.indisprimary order by array_position(i.indkey::int2[], a.attnum)`
+          where i.indrelid = ${table.name}::regclass and i.indisprimary
+          order by array_position(i.indkey::int2[], a.attnum)`
       )
     )
     expect(key.map((row) => row["attname"])).toEqual([...table.key])
@@ -40,9 +41,8 @@ for (const table of tables)
 
 const insert = (provider: string, status: string) =>
   query(
-    (
-      sql
-    ) => sql`insert into gateway.attempts (payment_id, provider, attempt, status, key, amount, currency, started_at, updated_at)
+    (sql) => sql`insert into gateway.attempts
+      (payment_id, provider, attempt, status, key, amount, currency, started_at, updated_at)
       values ('p', ${provider}, 1, ${status}, 'k', 1, 'USD', 0, 0)`
   )
 

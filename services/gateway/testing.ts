@@ -1,4 +1,7 @@
-/** One stream run as the journal runs it: decide, evolve, react, one message after the other. For the tests of this folder. */
+/**
+ * One stream run as the journal runs it: decide, evolve, react, one message after the other. For the tests of this
+ * folder.
+ */
 import type { Fact, Message } from "../../shared/contract/envelope.ts"
 import type { GatewayEvent, Provider } from "../../shared/contract/gateway.ts"
 import { type Currency, minor } from "../../shared/contract/money.ts"

@@ -54,7 +54,7 @@ test("what is sent comes back as it was, for every currency and amount that is a
   )
 })
 
-test("the simulator, written by others from the same pages, reads the same amounts", () => {
+test("the simulator, which has a table of its own, reads the same amounts", () => {
   fc.assert(
     fc.property(any, ([currency, amount]) => {
       const units = toStripe(minor(amount), currency)
@@ -63,8 +63,10 @@ test("the simulator, written by others from the same pages, reads the same amoun
         expect(BigInt(stripeToIso(currency, Number(units)))).toBe(amount)
       }
       const text = toPaypal(minor(amount), currency)
-      if (text !== undefined)
-        expect([paypalToIso(currency, text), isoToPaypal(currency, Number(amount))]).toEqual([Number(amount), text])
+      if (text === undefined) return
+      const iso = paypalToIso(currency, text)
+      expect(BigInt(typeof iso === "number" ? iso : -1)).toBe(amount)
+      expect(typeof iso === "number" && isoToPaypal(currency, iso)).toBe(text)
     }),
     { numRuns: 5_000 }
   )

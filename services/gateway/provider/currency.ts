@@ -1,7 +1,7 @@
 /**
- * One amount, three notations. Inside: minor units by ISO 4217's exponent. Stripe: integers whose unit differs from ISO for
- * some currencies. PayPal: decimal strings, for about 25 currencies. Nothing is ever rounded: what a provider cannot express
- * exactly, it is not asked to charge.
+ * One amount, three notations. Inside: minor units by ISO 4217's exponent. Stripe: integers whose unit differs from
+ * ISO for some currencies. PayPal: decimal strings, for about 25 currencies. Nothing is ever rounded: what a provider
+ * cannot express exactly, it is not asked to charge.
  */
 import { type Currency, exponent, isCurrency, type Minor, minor } from "../../../shared/contract/money.ts"
 

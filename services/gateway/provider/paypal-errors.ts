@@ -1,4 +1,6 @@
-/** PayPal's error table as one total function. Branches on `details[].issue`, which is stable, never on descriptions. */
+/**
+ * PayPal's error table as one total function. Branches on `details[].issue`, which is stable, never on descriptions.
+ */
 import type { DeclineClass } from "../../../shared/contract/gateway.ts"
 import { type Reply, reasonOf } from "./http.ts"
 import { type Json, list, text } from "./json.ts"

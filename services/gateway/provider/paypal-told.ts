@@ -1,4 +1,6 @@
-/** What PayPal's objects say about the money. An order can be COMPLETED while its capture is declined: captures decide. */
+/**
+ * What PayPal's objects say about the money. An order can be COMPLETED while its capture is declined: captures decide.
+ */
 import type { ProviderCall } from "../calls.ts"
 import { currencyOf, fromPaypal } from "./currency.ts"
 import { inner, type Json, list, text } from "./json.ts"

@@ -1,6 +1,6 @@
 /**
- * PayPal: an order that authorizes a vaulted source, then the capture of the authorization. Only the capture takes money,
- * and until then the authorization can be voided, which a single-step capture order cannot.
+ * PayPal: an order that authorizes a vaulted source, then the capture of the authorization. Only the capture takes
+ * money, and until then the authorization can be voided, which a single-step capture order cannot.
  */
 import { Clock, Effect, type Redacted } from "effect"
 import { type HttpClient, HttpClientRequest } from "effect/http"
@@ -43,7 +43,8 @@ type Read = Reply & { readonly kind: "reply"; readonly body: Json }
 const succeeded = (reply: Reply): reply is Read =>
   reply.kind === "reply" && reply.status >= 200 && reply.status < 300 && reply.body !== undefined
 
-export const paypal = (client: HttpClient.HttpClient, settings: PaypalSettings): ProviderPort => {
+/** PayPal's API as far as it is used here. */
+const apiOf = (client: HttpClient.HttpClient, settings: PaypalSettings) => {
   const url = safeUrl(settings.url)
   const { timeout_ms } = settings
   const tokens = paypalTokens(client, { ...settings, url })
@@ -80,78 +81,81 @@ export const paypal = (client: HttpClient.HttpClient, settings: PaypalSettings):
     const body = orderBody(call, settings.vault_id)
     return persistently(timeout_ms, (within) => post("checkout/orders", body, key, within))
   }
+  return { post, get, order, ...settings }
+}
+type Api = ReturnType<typeof apiOf>
 
-  /** Beyond the life of its keys PayPal would take the create for a new order. */
-  const known = (call: ProviderCall): Effect.Effect<Read | Told> =>
-    Effect.gen(function* () {
-      const now = yield* Clock.currentTimeMillis
-      if (call.handle === undefined && now - call.started_at >= settings.replay_ms)
-        return unknown("no_handle", "neutral")
-      const reply = yield* order(call)
-      return succeeded(reply) ? reply : asQuestion(failed(reply))
-    })
+/** Beyond the life of its keys PayPal would take the create for a new order. */
+const known = (api: Api, call: ProviderCall): Effect.Effect<Read | Told> =>
+  Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    if (call.handle === undefined && now - call.started_at >= api.replay_ms) return unknown("no_handle", "neutral")
+    const reply = yield* api.order(call)
+    return succeeded(reply) ? reply : asQuestion(failed(reply))
+  })
 
-  const read = (call: ProviderCall): Effect.Effect<Told> =>
-    Effect.map(known(call), (reply) => ("kind" in reply ? orderTold(reply.body, call) : reply))
+const read = (api: Api, call: ProviderCall): Effect.Effect<Told> =>
+  Effect.map(known(api, call), (reply) => ("kind" in reply ? orderTold(reply.body, call) : reply))
 
-  const charge = (call: ProviderCall): Effect.Effect<Told> =>
-    Effect.gen(function* () {
-      const reply = yield* order(call)
-      if (!succeeded(reply)) return failed(reply)
-      const told = orderTold(reply.body, call)
-      const { handle } = told
-      if (told.outcome !== "not_charged" || handle === undefined) return told
-      const authorization = text(authorizationOf(reply.body), "id")
-      // Nobody is there to approve it, and an order without an authorization cannot be captured by us.
-      if (authorization === undefined)
-        return { outcome: "rejected", code: "ORDER_NOT_AUTHORIZED", handle, health: "ok" }
-      const path = `payments/authorizations/${authorization}/capture`
-      const captured = yield* post(path, captureBody(call), call.idempotency_key, timeout_ms)
-      if (succeeded(captured)) return { ...captureTold(captured.body, call), handle }
-      return needsRead(captured) ? yield* read({ ...call, handle }) : { ...failed(captured), handle }
-    })
+const charge = (api: Api, call: ProviderCall): Effect.Effect<Told> =>
+  Effect.gen(function* () {
+    const reply = yield* api.order(call)
+    if (!succeeded(reply)) return failed(reply)
+    const told = orderTold(reply.body, call)
+    const { handle } = told
+    if (told.outcome !== "not_charged" || handle === undefined) return told
+    const authorization = text(authorizationOf(reply.body), "id")
+    // Nobody is there to approve it, and an order without an authorization cannot be captured by us.
+    if (authorization === undefined) return { outcome: "rejected", code: "ORDER_NOT_AUTHORIZED", handle, health: "ok" }
+    const path = `payments/authorizations/${authorization}/capture`
+    const captured = yield* api.post(path, captureBody(call), call.idempotency_key, api.timeout_ms)
+    if (succeeded(captured)) return { ...captureTold(captured.body, call), handle }
+    return needsRead(captured) ? yield* read(api, { ...call, handle }) : { ...failed(captured), handle }
+  })
 
-  const fence = (call: ProviderCall): Effect.Effect<Told> =>
-    Effect.gen(function* () {
-      const reply = yield* known(call)
-      if (!("kind" in reply)) return reply
-      const told = orderTold(reply.body, call)
-      const { handle } = told
-      if (told.outcome !== "not_charged" || handle === undefined) return told
-      const authorization = text(authorizationOf(reply.body), "id")
-      if (authorization === undefined) return { ...unknown("no_authorization", "ok"), handle }
-      const path = `payments/authorizations/${authorization}/void`
-      const voided = yield* persistently(timeout_ms, (within) => post(path, {}, call.idempotency_key, within))
-      if (voided.kind === "reply" && voided.status === 204) return { outcome: "fenced", handle, health: "ok" }
-      if (succeeded(voided) && text(voided.body, "status") === "VOIDED")
-        return { outcome: "fenced", handle, health: "ok" }
-      if (!needsRead(voided)) return { ...asQuestion(failed(voided)), handle }
-      const after = yield* read({ ...call, handle })
-      return after.outcome === "not_charged" ? { ...unknown("not_fenced", "ok"), handle } : after
-    })
+const fence = (api: Api, call: ProviderCall): Effect.Effect<Told> =>
+  Effect.gen(function* () {
+    const reply = yield* known(api, call)
+    if (!("kind" in reply)) return reply
+    const told = orderTold(reply.body, call)
+    const { handle } = told
+    if (told.outcome !== "not_charged" || handle === undefined) return told
+    const authorization = text(authorizationOf(reply.body), "id")
+    if (authorization === undefined) return { ...unknown("no_authorization", "ok"), handle }
+    const path = `payments/authorizations/${authorization}/void`
+    const voided = yield* persistently(api.timeout_ms, (within) => api.post(path, {}, call.idempotency_key, within))
+    if (voided.kind === "reply" && voided.status === 204) return { outcome: "fenced", handle, health: "ok" }
+    if (succeeded(voided) && text(voided.body, "status") === "VOIDED")
+      return { outcome: "fenced", handle, health: "ok" }
+    if (!needsRead(voided)) return { ...asQuestion(failed(voided)), handle }
+    const after = yield* read(api, { ...call, handle })
+    return after.outcome === "not_charged" ? { ...unknown("not_fenced", "ok"), handle } : after
+  })
 
-  const reverse = (call: ProviderCall): Effect.Effect<Told> =>
-    Effect.gen(function* () {
-      const capture = call.provider_reference
-      if (capture === undefined) return unknown("no_reference", "neutral")
-      if (call.try > 1) {
-        const reply = yield* get(`payments/captures/${capture}`)
-        if (!succeeded(reply)) return asQuestion(failed(reply))
-        if (text(reply.body, "status") === "REFUNDED") return { outcome: "reversed", health: "ok" }
-      }
-      const path = `payments/captures/${capture}/refund`
-      const reply = yield* post(path, {}, call.idempotency_key, timeout_ms)
-      if (succeeded(reply)) return refundTold(reply.body)
-      const told = failed(reply)
-      return told.code === "CAPTURE_FULLY_REFUNDED" ? { outcome: "reversed", health: "ok" } : asQuestion(told)
-    })
+const reverse = (api: Api, call: ProviderCall): Effect.Effect<Told> =>
+  Effect.gen(function* () {
+    const capture = call.provider_reference
+    if (capture === undefined) return unknown("no_reference", "neutral")
+    if (call.try > 1) {
+      const reply = yield* api.get(`payments/captures/${capture}`)
+      if (!succeeded(reply)) return asQuestion(failed(reply))
+      if (text(reply.body, "status") === "REFUNDED") return { outcome: "reversed", health: "ok" }
+    }
+    const path = `payments/captures/${capture}/refund`
+    const reply = yield* api.post(path, {}, call.idempotency_key, api.timeout_ms)
+    if (succeeded(reply)) return refundTold(reply.body)
+    const told = failed(reply)
+    return told.code === "CAPTURE_FULLY_REFUNDED" ? { outcome: "reversed", health: "ok" } : asQuestion(told)
+  })
 
+export const paypal = (client: HttpClient.HttpClient, settings: PaypalSettings): ProviderPort => {
+  const api = apiOf(client, settings)
   return {
     provider: "paypal",
-    charge,
-    read,
-    fence,
-    reverse,
+    charge: (call) => charge(api, call),
+    read: (call) => read(api, call),
+    fence: (call) => fence(api, call),
+    reverse: (call) => reverse(api, call),
     accepts: (amount, currency) => settings.vault_id !== "" && toPaypal(amount, currency) !== undefined
   }
 }

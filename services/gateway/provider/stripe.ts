@@ -1,6 +1,6 @@
 /**
- * Stripe: create a PaymentIntent, then confirm it. The first call cannot take money and gives a handle by which the second
- * can be read and cancelled, whatever becomes of its answer.
+ * Stripe: create a PaymentIntent, then confirm it. The first call cannot take money and gives a handle by which the
+ * second can be read and cancelled, whatever becomes of its answer.
  */
 import { Clock, Effect, Redacted } from "effect"
 import { type HttpClient, HttpClientRequest } from "effect/http"
@@ -97,7 +97,8 @@ const charged = (intent: Json, handle: string): Told => {
   }
 }
 
-export const stripe = (client: HttpClient.HttpClient, settings: StripeSettings): ProviderPort => {
+/** Stripe's API as far as it is used here. */
+const apiOf = (client: HttpClient.HttpClient, settings: StripeSettings) => {
   const base = safeUrl(settings.url)
   const { timeout_ms } = settings
   const headers = {
@@ -120,112 +121,123 @@ export const stripe = (client: HttpClient.HttpClient, settings: StripeSettings):
     const form = createForm(call, settings.payment_method)
     return persistently(timeout_ms, (within) => post("payment_intents", form, key, within))
   }
+  return { post, get, create, ...settings }
+}
+type Api = ReturnType<typeof apiOf>
 
-  /** The intent as it is now. */
-  const look = (call: ProviderCall, id: string): Effect.Effect<Told> =>
-    Effect.map(get(`payment_intents/${id}?expand[0]=latest_charge`), (reply) =>
-      succeeded(reply) ? intentTold(reply.body, { ...call, handle: id }) : withHandle(asQuestion(failed(reply)), id)
+/** The intent as it is now. */
+const look = (api: Api, call: ProviderCall, id: string): Effect.Effect<Told> =>
+  Effect.map(api.get(`payment_intents/${id}?expand[0]=latest_charge`), (reply) =>
+    succeeded(reply) ? intentTold(reply.body, { ...call, handle: id }) : withHandle(asQuestion(failed(reply)), id)
+  )
+
+/** No intent of this attempt was ever known to anybody, so there is nothing that could be confirmed. */
+const NEVER_CREATED: Told = { outcome: "fenced", code: "never_created", health: "ok" }
+
+/** The create failed when it was executed, and Stripe says so again. A replay that cannot be read says nothing. */
+const storedError = (reply: Reply): boolean =>
+  reply.kind === "reply" &&
+  reply.status >= 400 &&
+  inner(reply.body, "error") !== undefined &&
+  reply.headers["idempotent-replayed"] === "true"
+
+/** The handle, if its answer was lost: the replayed create gives it again and cannot take money. */
+const regain = (api: Api, call: ProviderCall): Effect.Effect<string | Told> =>
+  Effect.gen(function* () {
+    if (call.handle !== undefined) return call.handle
+    const now = yield* Clock.currentTimeMillis
+    if (now - call.started_at >= api.replay_ms) return yield* search(api, call)
+    const reply = yield* api.create(call)
+    if (succeeded(reply)) return text(reply.body, "id") ?? unknown("unreadable_answer")
+    return storedError(reply) ? NEVER_CREATED : asQuestion(failed(reply))
+  })
+
+/** The list (not the search, whose index lags) is consistent with every write before it. */
+const search = (api: Api, call: ProviderCall): Effect.Effect<string | Told> =>
+  Effect.gen(function* () {
+    const since = Math.floor((call.started_at - CLOCK_SKEW_MS) / 1000)
+    let after = ""
+    for (let page = 0; page < LIST_PAGES_MAX; page++) {
+      const reply = yield* api.get(`payment_intents?created[gte]=${since}&limit=100${after}`)
+      if (!succeeded(reply)) return asQuestion(failed(reply))
+      const intents = list(reply.body, "data")
+      const found = intents.find((intent) => {
+        const metadata = inner(intent, "metadata")
+        return text(metadata, "payment_id") === call.payment_id && text(metadata, "attempt") === String(call.attempt)
+      })
+      const id = text(found, "id")
+      if (id !== undefined) return id
+      const last = text(intents.at(-1), "id")
+      if (reply.body["has_more"] !== true || last === undefined) return NEVER_CREATED
+      after = `&starting_after=${last}`
+    }
+    return unknown("list_too_long", "neutral")
+  })
+
+const charge = (api: Api, call: ProviderCall): Effect.Effect<Told> =>
+  Effect.gen(function* () {
+    let handle = call.handle
+    if (handle === undefined) {
+      const reply = yield* api.create(call)
+      handle = succeeded(reply) ? text(reply.body, "id") : undefined
+      if (handle === undefined) return notCreated(reply)
+    }
+    const reply = yield* api.post(`payment_intents/${handle}/confirm`, CONFIRM, call.idempotency_key, api.timeout_ms)
+    if (succeeded(reply)) {
+      const told = intentTold(reply.body, { ...call, handle })
+      return told.outcome === "not_charged" ? { ...unknown("unreadable_answer"), handle } : told
+    }
+    return needsRead(reply) ? yield* look(api, call, handle) : withHandle(failed(reply), handle)
+  })
+
+const fence = (api: Api, call: ProviderCall): Effect.Effect<Told> =>
+  Effect.gen(function* () {
+    const handle = yield* regain(api, call)
+    if (typeof handle !== "string") return handle
+    const reply = yield* persistently(api.timeout_ms, (within) =>
+      api.post(`payment_intents/${handle}/cancel`, CANCEL, call.idempotency_key, within)
     )
+    const told = succeeded(reply)
+      ? intentTold(reply.body, { ...call, handle })
+      : needsRead(reply)
+        ? yield* look(api, call, handle)
+        : withHandle(asQuestion(failed(reply)), handle)
+    return told.outcome === "not_charged" ? { ...unknown("not_fenced", "ok"), handle } : told
+  })
 
-  /** The handle, if its answer was lost: the replayed create gives it again and cannot take money. */
-  const regain = (call: ProviderCall): Effect.Effect<string | Told> =>
-    Effect.gen(function* () {
-      if (call.handle !== undefined) return call.handle
-      const now = yield* Clock.currentTimeMillis
-      if (now - call.started_at >= settings.replay_ms) return yield* search(call)
-      const reply = yield* create(call)
-      if (succeeded(reply)) return text(reply.body, "id") ?? unknown("unreadable_answer")
-      // The create itself failed for good under its key, so no intent of this attempt was ever known to anybody.
-      if (reply.kind === "reply" && reply.headers["idempotent-replayed"] === "true")
-        return { outcome: "fenced", code: "never_created", health: "ok" }
-      return asQuestion(failed(reply))
-    })
+const reverse = (api: Api, call: ProviderCall): Effect.Effect<Told> =>
+  Effect.gen(function* () {
+    const intent = call.provider_reference ?? call.handle
+    if (intent === undefined) return unknown("no_reference", "neutral")
+    if (call.try > 1) {
+      const reply = yield* api.get(`refunds?payment_intent=${intent}&limit=100`)
+      if (!succeeded(reply)) return asQuestion(failed(reply))
+      const known = list(reply.body, "data").map(refundTold)
+      const done = known.find(({ outcome }) => outcome === "reversed") ?? known.find((r) => r.outcome === "pending")
+      if (done !== undefined) return done
+    }
+    const form: Form = [
+      ["payment_intent", intent],
+      ["metadata[payment_id]", call.payment_id],
+      ["metadata[attempt]", String(call.attempt)]
+    ]
+    const reply = yield* api.post("refunds", form, call.idempotency_key, api.timeout_ms)
+    if (succeeded(reply)) return refundTold(reply.body)
+    const told = failed(reply)
+    return told.code === "charge_already_refunded" ? { outcome: "reversed", health: "ok" } : asQuestion(told)
+  })
 
-  /** The list (not the search, whose index lags) is consistent with every write before it. */
-  const search = (call: ProviderCall): Effect.Effect<string | Told> =>
-    Effect.gen(function* () {
-      const since = Math.floor((call.started_at - CLOCK_SKEW_MS) / 1000)
-      let after = ""
-      for (let page = 0; page < LIST_PAGES_MAX; page++) {
-        const reply = yield* get(`payment_intents?created[gte]=${since}&limit=100${after}`)
-        if (!succeeded(reply)) return asQuestion(failed(reply))
-        const intents = list(reply.body, "data")
-        const found = intents.find((intent) => {
-          const metadata = inner(intent, "metadata")
-          return text(metadata, "payment_id") === call.payment_id && text(metadata, "attempt") === String(call.attempt)
-        })
-        const id = text(found, "id")
-        if (id !== undefined) return id
-        const last = text(intents.at(-1), "id")
-        if (reply.body["has_more"] !== true || last === undefined)
-          return { outcome: "fenced", code: "never_created", health: "ok" }
-        after = `&starting_after=${last}`
-      }
-      return unknown("list_too_long", "neutral")
-    })
-
-  const charge = (call: ProviderCall): Effect.Effect<Told> =>
-    Effect.gen(function* () {
-      let handle = call.handle
-      if (handle === undefined) {
-        const reply = yield* create(call)
-        handle = succeeded(reply) ? text(reply.body, "id") : undefined
-        if (handle === undefined) return notCreated(reply)
-      }
-      const reply = yield* post(`payment_intents/${handle}/confirm`, CONFIRM, call.idempotency_key, timeout_ms)
-      if (succeeded(reply)) {
-        const told = intentTold(reply.body, { ...call, handle })
-        return told.outcome === "not_charged" ? { ...unknown("unreadable_answer"), handle } : told
-      }
-      return needsRead(reply) ? yield* look(call, handle) : withHandle(failed(reply), handle)
-    })
-
-  const fence = (call: ProviderCall): Effect.Effect<Told> =>
-    Effect.gen(function* () {
-      const handle = yield* regain(call)
-      if (typeof handle !== "string") return handle
-      const reply = yield* persistently(timeout_ms, (within) =>
-        post(`payment_intents/${handle}/cancel`, CANCEL, call.idempotency_key, within)
-      )
-      const told = succeeded(reply)
-        ? intentTold(reply.body, { ...call, handle })
-        : needsRead(reply)
-          ? yield* look(call, handle)
-          : withHandle(asQuestion(failed(reply)), handle)
-      return told.outcome === "not_charged" ? { ...unknown("not_fenced", "ok"), handle } : told
-    })
-
-  const reverse = (call: ProviderCall): Effect.Effect<Told> =>
-    Effect.gen(function* () {
-      const intent = call.provider_reference ?? call.handle
-      if (intent === undefined) return unknown("no_reference", "neutral")
-      if (call.try > 1) {
-        const reply = yield* get(`refunds?payment_intent=${intent}&limit=100`)
-        if (!succeeded(reply)) return asQuestion(failed(reply))
-        const known = list(reply.body, "data").map(refundTold)
-        const done = known.find(({ outcome }) => outcome === "reversed") ?? known.find((r) => r.outcome === "pending")
-        if (done !== undefined) return done
-      }
-      const form: Form = [
-        ["payment_intent", intent],
-        ["metadata[payment_id]", call.payment_id],
-        ["metadata[attempt]", String(call.attempt)]
-      ]
-      const reply = yield* post("refunds", form, call.idempotency_key, timeout_ms)
-      if (succeeded(reply)) return refundTold(reply.body)
-      const told = failed(reply)
-      return told.code === "charge_already_refunded" ? { outcome: "reversed", health: "ok" } : asQuestion(told)
-    })
-
+export const stripe = (client: HttpClient.HttpClient, settings: StripeSettings): ProviderPort => {
+  const api = apiOf(client, settings)
   return {
     provider: "stripe",
-    charge,
+    charge: (call) => charge(api, call),
     read: (call) =>
-      Effect.flatMap(regain(call), (handle) =>
-        typeof handle === "string" ? look(call, handle) : Effect.succeed(handle)
+      Effect.flatMap(regain(api, call), (handle) =>
+        typeof handle === "string" ? look(api, call, handle) : Effect.succeed(handle)
       ),
-    fence,
-    reverse,
+    fence: (call) => fence(api, call),
+    reverse: (call) => reverse(api, call),
     accepts: (amount, currency) => settings.payment_method !== "" && toStripe(amount, currency) !== undefined
   }
 }

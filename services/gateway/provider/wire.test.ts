@@ -31,7 +31,13 @@ interface Sent {
 }
 
 /** A client that answers from a function and remembers what it was sent. */
-const recording = (answer: (sent: Sent, n: number) => { status: number; body: unknown }) => {
+interface Reply {
+  readonly status: number
+  readonly body: unknown
+  readonly headers?: { readonly [name: string]: string }
+}
+
+const recording = (answer: (sent: Sent, n: number) => Reply) => {
   const sent: Array<Sent> = []
   const client = HttpClient.make((request: HttpClientRequest.HttpClientRequest, url) =>
     Effect.gen(function* () {
@@ -43,9 +49,9 @@ const recording = (answer: (sent: Sent, n: number) => { status: number; body: un
         headers: request.headers
       }
       sent.push(one)
-      const { status, body } = answer(one, sent.length)
+      const { status, body, headers = {} } = answer(one, sent.length)
       yield* Effect.yieldNow
-      return HttpClientResponse.fromWeb(request, new Response(JSON.stringify(body), { status }))
+      return HttpClientResponse.fromWeb(request, new Response(JSON.stringify(body), { status, headers }))
     })
   )
   return { client, sent }
@@ -113,8 +119,23 @@ test("Stripe's own SDK sends the same create for the same intent", async () => {
   })
 })
 
+describe("an attempt whose handle was lost, and whose create is asked for again", () => {
+  const replayed = { "idempotent-replayed": "true" }
+  const error = { error: { type: "api_error", message: "An unknown error occurred" } }
+  for (const [name, reply, outcome] of [
+    ["a stored error: there is no intent that anybody could have confirmed", { status: 500, body: error }, "fenced"],
+    ["an error that was not stored says nothing", { status: 500, body: error, headers: {} }, "unknown"],
+    ["a replay that cannot be read says nothing", { status: 200, body: "cut" }, "unknown"],
+    ["nor does a proxy's", { status: 502, body: "html" }, "unknown"]
+  ] as const)
+    test(name, async () => {
+      const { client } = recording(() => ({ headers: replayed, ...reply }))
+      expect(await Effect.runPromise(atStripe(client).read(callOf(minor(1000n), "USD")))).toMatchObject({ outcome })
+    })
+})
+
 const CREATED = "checkout/orders"
-const paypalAnswer = ({ path }: Sent): { status: number; body: unknown } => {
+const paypalAnswer = ({ path }: Sent): Reply => {
   if (path === "/v1/oauth2/token") return { status: 200, body: { access_token: `token`, expires_in: 32_400 } }
   const unit = { custom_id: PAYMENT, amount: { currency_code: "USD", value: "10.00" } }
   if (path.includes(CREATED))
