@@ -246,6 +246,28 @@ describe("queries", () => {
   })
 })
 
+test("a bug is a 500 that says nothing of itself", async () => {
+  world.refusal = { code: "NO_SUCH_CODE", reason: "secret" }
+  const response = await post(JSON.stringify(good))
+  world.refusal = undefined
+  const text = await response.clone().text()
+  expect((await refusal(response)).error.code).toBe("INTERNAL")
+  expect(text).not.toMatch(/secret|NO_SUCH_CODE|\.ts/)
+})
+
+test("with tracing on, a span of the request's trace is the parent of what follows", async () => {
+  const traced = await startApi(world, true)
+  const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+  const response = await traced.call("POST", "/api/v1/payments", {
+    body: JSON.stringify(good),
+    headers: { ...json, "idempotency-key": freshKey(), traceparent }
+  })
+  const span = response.headers.get("traceparent")
+  expect(span).toMatch(/^00-4bf92f3577b34da6a3ce929d0e0e4736-[0-9a-f]{16}-01$/)
+  expect(world.submitted[0]?.message.traceparent).toBe(span as string)
+  await traced.stop()
+})
+
 test("while draining, requests are refused and health says why", async () => {
   expect((await call("GET", "/ready")).status).toBe(200)
   readiness.report("store", { up: false, detail: "connection refused" })

@@ -149,8 +149,8 @@ const ended = new Set<string>(ENDED)
 export const hasEnded = ({ status }: Pick<PaymentRecord, "status">): boolean => ended.has(status)
 
 /**
- * Progress of a payment that a provider was asked for: the command to the gateway is in the commit that writes the first
- * of them. Unless the saga is undoing the payment, none of these can be cancelled any more.
+ * Progress of a payment that a provider was asked for: the command to the gateway is in the commit that writes the
+ * first of them. Unless the saga is undoing the payment, none of these can be cancelled any more.
  */
 export const WITH_PROVIDER = ["WALLET_DEDUCTED", "GATEWAY_PROCESSING", "GATEWAY_RETRYING", "GATEWAY_FALLBACK"] as const
 

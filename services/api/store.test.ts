@@ -5,7 +5,7 @@ import { Effect, Layer, ManagedRuntime } from "effect"
 import { type TestDatabase, testDatabase } from "../../infra/testing/postgres.ts"
 import { EXAMPLE } from "../../shared/contract/catalogue.ts"
 import { encodeEvent } from "../../shared/contract/codec.ts"
-import { type Currency, minor } from "../../shared/contract/money.ts"
+import { type Currency, MAX_MINOR, minor } from "../../shared/contract/money.ts"
 import { query, Sql } from "../../shared/runtime/postgres.ts"
 import { ensureDevelopmentKey, hashOf } from "./auth.ts"
 import { balanceAt } from "./history.ts"
@@ -39,7 +39,8 @@ afterAll(async () => {
 const wallets = Effect.all([
   query(
     (sql) => sql`insert into wallet.wallets values
-      (${walletId}, 'default', 'ana', 'USD', ${2n ** 53n - 1n}, ${2n ** 53n - 1n}, 0, 'active', '{"a":"b"}', 3, ${T}, ${T + 5}),
+      (${walletId}, 'default', 'ana', 'USD', ${MAX_MINOR}, ${MAX_MINOR}, 0, 'active', '{"a":"b"}', 3,
+        ${T}, ${T + 5}),
       (${EXAMPLE.other}, 'other', 'ana', 'USD', 0, 0, 0, 'locked', null, 1, ${T}, ${T})`
   ),
   query(
