@@ -1,0 +1,46 @@
+/** What the platform wrote down, read past its API: for checks only. */
+import type { Sql } from "postgres"
+import { eventually } from "./eventually.ts"
+import type { Platform } from "./platform.ts"
+
+export interface Stored {
+  readonly type: string
+  readonly version: number
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+const read = async (rows: PromiseLike<ReadonlyArray<Omit<Stored, "data"> & { readonly body: string }>>) =>
+  (await rows).map(({ type, version, body }): Stored => ({ type, version, data: JSON.parse(body).data }))
+
+export const streamOf = ({ sql }: Platform, stream: string): Promise<ReadonlyArray<Stored>> =>
+  read(sql`select type, version, body from journal.events where stream = ${stream} order by version`)
+
+export const eventsOfType = ({ sql }: Platform, type: string): Promise<ReadonlyArray<Stored>> =>
+  read(sql`select type, version, body from journal.events where type = ${type} order by body::json ->> 'time'`)
+
+/** Waits for the message that tells the user, and answers all there are. */
+export const toldTo = ({ sql }: Platform, payment: string) =>
+  eventually(
+    `the user of ${payment} is told`,
+    async () => [
+      ...(await sql<Array<{ title: string; message: string }>>`
+        select title, message from notification.notifications where payment_id = ${payment}`)
+    ],
+    ({ length }) => length > 0
+  )
+
+export const countOf = async (sql: Sql, what: "journal.events" | "ledger.postings" | "payment.payments") =>
+  Number((await sql`select count(*) from ${sql(what)}`)[0]?.["count"])
+
+/** Provider keys and bodies with which a payment's money was asked for: one of each is one capture at most. */
+export const chargesOnWire = async ({ sim }: Platform, payment: string) => {
+  const wire = (await sim.wire(payment)).filter(({ op }) => op === "charge" || op === "create")
+  const distinct = (of: (entry: (typeof wire)[number]) => string | null) => [...new Set(wire.map(of))]
+  return {
+    tries: wire.filter(({ op }) => op === "charge").length,
+    providers: distinct(({ provider }) => provider),
+    /** One a provider and operation. */
+    keys: distinct(({ provider, op, idempotency_key }) => `${provider} ${op} ${idempotency_key}`).length,
+    bodies: distinct(({ provider, op, body_hash }) => `${provider} ${op} ${body_hash}`).length
+  }
+}
