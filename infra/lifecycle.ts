@@ -28,7 +28,7 @@ const { values } = parseArgs({
     ready: { type: "string", default: "/ready" }
   }
 })
-const defaultCommand = `${process.execPath} ${fileURLToPath(new URL("embedded/postgres-only.ts", import.meta.url))}`
+const defaultCommand = `${process.execPath} ${fileURLToPath(new URL("embedded/main.ts", import.meta.url))}`
 const command = values.command ?? defaultCommand
 
 type End = "kill group" | "kill parent" | "term group" | "kill starting"
@@ -122,7 +122,14 @@ interface Program {
 const start = ({ user, dataDir, port }: World): Program => {
   const prefix = user === "ordinary" && process.getuid?.() === 0 ? dropRoot : []
   const [file = "", ...args] = [...prefix, ...command.split(" ")]
-  const env = { ...process.env, DATA_DIR: dataDir, HTTP_PORT: String(port), HOME: dataDir }
+  const env = {
+    ...process.env,
+    DATA_DIR: dataDir,
+    HTTP_PORT: String(port),
+    METRICS_PORT: "0",
+    SIMULATOR_PORT: "0",
+    HOME: dataDir
+  }
   const child = spawn(file, args, { detached: true, env, stdio: ["ignore", "pipe", "pipe"] })
   let output = ""
   for (const stream of [child.stdout, child.stderr]) {

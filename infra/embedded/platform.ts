@@ -56,12 +56,13 @@ export const platform = Effect.fnUntraced(function* (
     const readiness = yield* Readiness
     const processors = yield* makeProcessors(configuration, settings, logging)
     const timers = yield* makeTimers()
+    const looked = yield* timers.restart
     const loops = [...Object.values(processors).map(({ run }) => run), timers.run]
     const work = yield* Effect.forkScoped(Effect.all(loops, { concurrency: "unbounded", discard: true }))
     yield* Effect.forkScoped(watch(processors, readiness))
     yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(DAY_MS), Effect.ignore(monthsAhead))))
     yield* Effect.addFinalizer(() => settled(processors, DRAIN_MS))
-    yield* catchUp(processors, timers.restart)
+    yield* catchUp(processors, looked)
     const servers = yield* Layer.build(serversOf(processors))
     readiness.enter("running")
     return {
@@ -95,11 +96,10 @@ const watch = (processors: Processors, readiness: Readiness["Service"]) =>
   )
 
 /** Ready only when the log is read to where it stood, and everything unfinished has been looked at. */
-const catchUp = <E>(processors: Processors, restart: Effect.Effect<number, E>) =>
+const catchUp = (processors: Processors, looked: number) =>
   Effect.gen(function* () {
     const began = yield* Clock.currentTimeMillis
     const behind = Object.values(processors).reduce((sum, { lag }) => sum + lag(), 0)
-    const looked = yield* restart
     while (Object.values(processors).some(({ lag, healthy }) => lag() > 0 && healthy())) yield* Effect.sleep(5)
     const took = ((yield* Clock.currentTimeMillis) - began) / 1000
     measureRecovery(took, behind)

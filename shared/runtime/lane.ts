@@ -183,7 +183,8 @@ export class Lane<Eff> {
           case "OffsetsMoved":
             this.of.journal.forget()
             this.inbox.unshift(...entries.flatMap(({ waiting }) => (waiting === undefined ? [] : [waiting])))
-            return yield* this.patiently(this.of.subscription.rewind)
+            // It may have been our own commit, whose answer was lost: then nobody has heard of its records.
+            return yield* this.patiently(Effect.andThen(this.of.refresh, this.of.subscription.rewind))
           case "Unavailable":
             yield* this.pause(failure.detail)
             return yield* this.commit(entries)

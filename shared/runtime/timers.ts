@@ -73,7 +73,10 @@ export const makeTimers = Effect.fnUntraced(function* (settings: TimerSettings =
     return due.length === settings.batchMax
   })
 
-  /** At the start of a process: everything unfinished is looked at once, whenever it would be due. */
+  /**
+   * At the start of a process: everything unfinished is looked at once, whenever it would be due. Before the processors
+   * run, because they arm the same rows again.
+   */
   const restart: Effect.Effect<number, StoreFailure> = Effect.gen(function* () {
     let fired = 0
     for (;;) {
@@ -84,10 +87,13 @@ export const makeTimers = Effect.fnUntraced(function* (settings: TimerSettings =
     }
   })
 
-  /** Another instance that fired the same timer, or a store that is away: the next poll looks again. */
+  /**
+   * Another instance that fired the same timer, or a store that is away: the next poll looks again. If only the answer
+   * was lost, the bus has to look for what was written.
+   */
   const run: Effect.Effect<never> = Effect.forever(
     Effect.flatMap(
-      Effect.orElseSucceed(sweep, () => false),
+      Effect.catch(sweep, () => Effect.as(Effect.ignore(bus.refresh), false)),
       (more) => (more ? Effect.void : Effect.sleep(settings.pollMs))
     )
   )
