@@ -1,5 +1,5 @@
 /** The gateway's part of the environment, decoded once at the start. */
-import { Config, Option, Redacted } from "effect"
+import { Config, Option, Redacted, Schema } from "effect"
 import { Provider } from "../../shared/contract/gateway.ts"
 import type { BreakerRules } from "./breaker.ts"
 import { toPaypal, toStripe } from "./provider/currency.ts"
@@ -12,29 +12,36 @@ export interface GatewaySettings {
   readonly breaker: (provider: Provider) => BreakerRules
 }
 
-const ms = (name: string, fallback: number) => Config.Int(name).pipe(Config.withDefault(fallback))
-const secret = (name: string) =>
-  Config.Redacted(name).pipe(Config.withDefault(Redacted.make("simulated", { label: name })))
-const string = (name: string, fallback: string) => Config.String(name).pipe(Config.withDefault(fallback))
-
+const whole = (name: string, minimum: number) =>
+  Config.schema(
+    Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum: Number.MAX_SAFE_INTEGER })),
+    name
+  )
+const atLeastOne = (name: string, fallback: number) => whole(name, 1).pipe(Config.withDefault(fallback))
+/** With the simulator everything has a default. Without it nothing that says where money goes is guessed. */
 const environment = (simulatorUrl: string | undefined) => {
-  // Without a simulator there is no address to guess: where the money goes is said, or the start stops.
-  const url = (name: string) => (simulatorUrl === undefined ? Config.String(name) : string(name, simulatorUrl))
+  const live = simulatorUrl === undefined
+  const text = (name: string, fallback = "simulated") =>
+    live ? Config.NonEmptyString(name) : Config.String(name).pipe(Config.withDefault(fallback))
+  const secret = (name: string) =>
+    live
+      ? Config.Redacted(name)
+      : Config.Redacted(name).pipe(Config.withDefault(Redacted.make("simulated", { label: name })))
   return Config.all({
     order: Config.Array(Provider, "GATEWAY_PROVIDERS").pipe(Config.withDefault(["stripe", "paypal"] as const)),
-    tries: ms("GATEWAY_ATTEMPTS", DEFAULTS.tries),
-    timeout_ms: ms("GATEWAY_TIMEOUT_MS", DEFAULTS.timeout_ms),
-    backoff_ms: ms("GATEWAY_BACKOFF_MS", DEFAULTS.backoff_ms),
-    recovery_ms: ms("RECOVERY_INTERVAL_MS", DEFAULTS.recovery_ms),
-    review_ms: ms("UNKNOWN_REVIEW_MS", DEFAULTS.review_ms),
-    reset_ms: Config.option(Config.Int("BREAKER_RESET_MS")),
-    stripeUrl: url("STRIPE_URL"),
-    stripeSecret: simulatorUrl === undefined ? Config.Redacted("STRIPE_SECRET_KEY") : secret("STRIPE_SECRET_KEY"),
-    stripeMethod: string("STRIPE_PAYMENT_METHOD", simulatorUrl === undefined ? "" : "pm_card_visa"),
-    paypalUrl: url("PAYPAL_URL"),
-    paypalId: string("PAYPAL_CLIENT_ID", "simulated"),
-    paypalSecret: simulatorUrl === undefined ? Config.Redacted("PAYPAL_CLIENT_SECRET") : secret("PAYPAL_CLIENT_SECRET"),
-    paypalVault: string("PAYPAL_VAULT_ID", simulatorUrl === undefined ? "" : "vault-simulated")
+    tries: atLeastOne("GATEWAY_ATTEMPTS", DEFAULTS.tries),
+    timeout_ms: atLeastOne("GATEWAY_TIMEOUT_MS", DEFAULTS.timeout_ms),
+    backoff_ms: atLeastOne("GATEWAY_BACKOFF_MS", DEFAULTS.backoff_ms),
+    recovery_ms: atLeastOne("RECOVERY_INTERVAL_MS", DEFAULTS.recovery_ms),
+    review_ms: atLeastOne("UNKNOWN_REVIEW_MS", DEFAULTS.review_ms),
+    reset_ms: Config.option(whole("BREAKER_RESET_MS", 0)),
+    stripeUrl: text("STRIPE_URL", simulatorUrl),
+    stripeSecret: secret("STRIPE_SECRET_KEY"),
+    stripeMethod: text("STRIPE_PAYMENT_METHOD", "pm_card_visa"),
+    paypalUrl: text("PAYPAL_URL", simulatorUrl),
+    paypalId: text("PAYPAL_CLIENT_ID"),
+    paypalSecret: secret("PAYPAL_CLIENT_SECRET"),
+    paypalVault: text("PAYPAL_VAULT_ID")
   })
 }
 

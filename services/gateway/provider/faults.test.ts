@@ -194,3 +194,36 @@ for (const [provider, op, rows] of tables)
         }
       })
   })
+
+describe("P11 when the provider may have forgotten the key, nothing is replayed", () => {
+  const DAY_MS = 24 * 3_600_000
+  const old = (id: string, provider: Provider, operation: Operation) => ({
+    ...callOf(id, provider, operation),
+    started_at: Date.now() - DAY_MS
+  })
+  const creates = async (url: string, id: string) => (await control(url).wire(id)).filter(({ op }) => op === "create")
+
+  test("Stripe: the charge is found in the list, by its metadata", async () => {
+    const outside = opened[0] as Outside
+    const ask = asking(outside)
+    await ask(callOf("forgotten", "stripe", "charge"))
+    expect(say(await ask(old("forgotten", "stripe", "read")))).toBe("succeeded")
+    expect(await creates(outside.simulator.url, "forgotten")).toHaveLength(1)
+  })
+
+  test("Stripe: what is not in the list was never created, so nobody can confirm it", async () => {
+    const outside = opened[0] as Outside
+    expect(await asking(outside)(old("never", "stripe", "fence"))).toMatchObject({
+      outcome: "fenced",
+      code: "never_created"
+    })
+    expect(await creates(outside.simulator.url, "never")).toHaveLength(0)
+  })
+
+  test("PayPal: without the order's id it stays unknown, for a person", async () => {
+    const outside = opened[0] as Outside
+    await asking(outside)(callOf("lost", "paypal", "charge"))
+    expect(say(await asking(outside)(old("lost", "paypal", "read")))).toBe("unknown no_handle")
+    expect(await creates(outside.simulator.url, "lost")).toHaveLength(1)
+  })
+})

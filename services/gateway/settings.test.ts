@@ -1,0 +1,69 @@
+import { describe, expect, test } from "bun:test"
+import { ConfigProvider, Effect, Exit } from "effect"
+import { type Currency, minor } from "../../shared/contract/money.ts"
+import { gatewaySettings } from "./settings.ts"
+
+const read = (simulatorUrl: string | undefined, environment: Record<string, string>) =>
+  Effect.runSyncExit(
+    gatewaySettings(simulatorUrl).pipe(Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnvRecord(environment))))
+  )
+const simulated = (environment: Record<string, string> = {}) => {
+  const exit = read("http://127.0.0.1:8090", environment)
+  if (Exit.isFailure(exit)) throw new Error("no settings")
+  return exit.value
+}
+
+test("with the simulator everything has a default", () => {
+  const { rules, providers } = simulated()
+  expect(rules).toMatchObject({ tries: 3, timeout_ms: 30_000, backoff_ms: 1000, recovery_ms: 60_000 })
+  expect(rules.providers.map(({ provider }) => provider)).toEqual(["stripe", "paypal"])
+  expect([providers.stripe.url, providers.paypal.url]).toEqual(["http://127.0.0.1:8090", "http://127.0.0.1:8090"])
+  expect(JSON.stringify(providers)).not.toContain('"simulated","payment_method"')
+  expect(String(providers.stripe.secret)).toBe("<redacted:STRIPE_SECRET_KEY>")
+})
+
+test("who can take a payment is known before anybody is asked", () => {
+  const takers = (code: string, amount: bigint) =>
+    simulated()
+      .rules.providers.filter(({ accepts }) => accepts(minor(amount), code as Currency))
+      .map(({ provider }) => provider)
+  expect(takers("USD", 100n)).toEqual(["stripe", "paypal"])
+  expect(takers("KWD", 100n)).toEqual(["stripe"])
+  expect(takers("HUF", 101n)).toEqual(["stripe"])
+  expect(takers("UGX", 100n)).toEqual([])
+})
+
+const live = {
+  STRIPE_URL: "https://stripe.example",
+  STRIPE_SECRET_KEY: "sk",
+  STRIPE_PAYMENT_METHOD: "pm_1",
+  PAYPAL_URL: "https://paypal.example",
+  PAYPAL_CLIENT_ID: "id",
+  PAYPAL_CLIENT_SECRET: "secret",
+  PAYPAL_VAULT_ID: "v"
+}
+
+describe("live, nothing that says where money goes is guessed", () => {
+  test("all of it", () => expect(Exit.isSuccess(read(undefined, live))).toBe(true))
+  for (const name of Object.keys(live))
+    test(`without ${name}`, () => {
+      const { [name as keyof typeof live]: _, ...rest } = live
+      expect(Exit.isFailure(read(undefined, rest))).toBe(true)
+    })
+})
+
+for (const [name, value] of [
+  ["GATEWAY_ATTEMPTS", "0"],
+  ["GATEWAY_TIMEOUT_MS", "-1"],
+  ["GATEWAY_BACKOFF_MS", "1.5"],
+  ["UNKNOWN_REVIEW_MS", "soon"],
+  ["BREAKER_RESET_MS", "-1"],
+  ["GATEWAY_PROVIDERS", "stripe,nobody"]
+] as const)
+  test(`${name}=${value} stops the start`, () =>
+    expect(Exit.isFailure(read("http://127.0.0.1:1", { [name]: value }))).toBe(true))
+
+test("one reset for all breakers", () => {
+  const { breaker } = simulated({ BREAKER_RESET_MS: "2000" })
+  expect([breaker("stripe").reset_ms, breaker("paypal").reset_ms]).toEqual([2000, 2000])
+})
