@@ -2,6 +2,7 @@
 import type { Recorded } from "../../shared/contract/envelope.ts"
 import type { GatewayEvent, Provider } from "../../shared/contract/gateway.ts"
 import type { Posting, Projected } from "../../shared/runtime/decider.ts"
+import { gatewayProgress } from "../../shared/runtime/progress.ts"
 import { keyOf } from "./calls.ts"
 import { find } from "./evolve.ts"
 import type { State } from "./state.ts"
@@ -9,18 +10,46 @@ import { attempts, breakers } from "./store.ts"
 
 type Event = Recorded<GatewayEvent>
 
-/** The intent writes no row, so that the happy path writes one. */
+/** The intent writes no row of the attempt, so that the happy path writes one; people see the payment's progress. */
 export const project = (state: State, event: Event): ReadonlyArray<Projected> => {
   switch (event.type) {
+    case "GatewayRequestSent":
+    case "GatewayFallbackTriggered":
+    case "GatewayQueued":
+      return progress(event)
     case "GatewayResponseReceived":
-    case "GatewayTimeoutOccurred":
     case "GatewayReviewRequired":
       return attemptRow(state, event.data.provider, event.data.attempt, event.time)
+    case "GatewayTimeoutOccurred":
+      return [...attemptRow(state, event.data.provider, event.data.attempt, event.time), ...progress(event)]
     case "CircuitBreakerOpened":
       return breakerRow(state, event, event.data.reason)
     case "CircuitBreakerHalfOpened":
     case "CircuitBreakerClosed":
       return breakerRow(state, event, null)
+    default:
+      return []
+  }
+}
+
+/** What an open payment shows while it is here; why it takes long is told with it. */
+const progress = (event: Event): ReadonlyArray<Projected> => {
+  const { time, version } = event
+  switch (event.type) {
+    case "GatewayRequestSent": {
+      const { payment_id, operation, attempt, try: n } = event.data
+      const first = operation === "charge" && attempt === 1 && n === 1 && version === 1
+      return first ? [gatewayProgress(payment_id, version, "GATEWAY_PROCESSING", null, time)] : []
+    }
+    case "GatewayTimeoutOccurred": {
+      const { payment_id, operation } = event.data
+      const state = operation === "charge" ? "GATEWAY_RETRYING" : "GATEWAY_PROCESSING"
+      return [gatewayProgress(payment_id, version, state, "provider_outcome_unknown", time)]
+    }
+    case "GatewayFallbackTriggered":
+      return [gatewayProgress(event.data.payment_id, version, "GATEWAY_FALLBACK", null, time)]
+    case "GatewayQueued":
+      return [gatewayProgress(event.data.payment_id, version, "GATEWAY_PROCESSING", "providers_unavailable", time)]
     default:
       return []
   }
