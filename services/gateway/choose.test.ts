@@ -223,6 +223,23 @@ describe("when nobody answers", () => {
     expect(stream.wakeAt()).toBe(stream.now + 86_400_000)
   })
 
+  test("a reversal that lasts a day is a person's case as well, and goes on", () => {
+    const stream = begun()
+    const charge = stream.calls[0]
+    stream.answer(http503)
+    stream.answer(fenced)
+    stream.answer(charged, charge)
+    while (stream.now < NOON + 2 * 86_400_000) {
+      stream.answer(
+        timeout,
+        stream.calls.findLast(({ operation }) => operation === "reverse")
+      )
+      stream.wake()
+    }
+    expect(stream.told().filter((event) => event === "GatewayReviewRequired")).toHaveLength(1)
+    expect(stream.attempts()[0]).toBe("stripe 1 REVERSING")
+  })
+
   test("a reversal goes on until it is done", () => {
     const stream = begun()
     const charge = stream.calls[0]

@@ -170,9 +170,8 @@ const doubted = (draft: Draft, attempt: Attempt, answered: Answered): Draft => {
   return askNext(draft, draft.again(attempt), "a server error is replayed, not retried: look instead")
 }
 
-const review = (draft: Draft, attempt: Attempt): Draft => {
-  return reviewIsDue(attempt, draft.now, draft.rules) ? requireReview(draft, attempt) : draft
-}
+const review = (draft: Draft, attempt: Attempt): Draft =>
+  reviewIsDue(attempt, draft.now, draft.rules) ? requireReview(draft, attempt) : draft
 
 const requireReview = (draft: Draft, { provider, n, unknown_since }: Attempt): Draft => {
   const { payment_id } = draft.state.payment as Payment

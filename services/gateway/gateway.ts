@@ -3,15 +3,7 @@ import type { Message, Recorded } from "../../shared/contract/envelope.ts"
 import type { GatewayCommand, GatewayEvent } from "../../shared/contract/gateway.ts"
 import type { TimerFired } from "../../shared/contract/timer.ts"
 import type { Decider, Reaction } from "../../shared/runtime/decider.ts"
-import {
-  breakerStream,
-  type Local,
-  type ProviderCall,
-  paymentStream,
-  type RecordAnswer,
-  type RecordBreaker,
-  type Transition
-} from "./calls.ts"
+import { breakerStream, type Local, type ProviderCall, paymentStream, type Transition } from "./calls.ts"
 import { answer, begin, close, Draft, look, wakeAt } from "./choose.ts"
 import { evolveWith, find, INITIAL } from "./evolve.ts"
 import { postings, project } from "./projections.ts"
@@ -105,5 +97,3 @@ export const gatewayDecider = (rules: Rules): Decider<State, GatewayEvent, Provi
   snapshot: { schema: 1, codec: State },
   size: (state) => state.attempts.length
 })
-
-export type { RecordAnswer, RecordBreaker }
