@@ -16,12 +16,12 @@ export const project = (state: State, event: Event): ReadonlyArray<Projected> =>
     case "GatewayRequestSent":
     case "GatewayFallbackTriggered":
     case "GatewayQueued":
-      return progress(event)
+      return progress(state, event)
     case "GatewayResponseReceived":
     case "GatewayReviewRequired":
       return attemptRow(state, event.data.provider, event.data.attempt, event.time)
     case "GatewayTimeoutOccurred":
-      return [...attemptRow(state, event.data.provider, event.data.attempt, event.time), ...progress(event)]
+      return [...attemptRow(state, event.data.provider, event.data.attempt, event.time), ...progress(state, event)]
     case "CircuitBreakerOpened":
       return breakerRow(state, event, event.data.reason)
     case "CircuitBreakerHalfOpened":
@@ -33,7 +33,7 @@ export const project = (state: State, event: Event): ReadonlyArray<Projected> =>
 }
 
 /** What an open payment shows while it is here; why it takes long is told with it. */
-const progress = (event: Event): ReadonlyArray<Projected> => {
+const progress = (state: State, event: Event): ReadonlyArray<Projected> => {
   const { time, version } = event
   switch (event.type) {
     case "GatewayRequestSent": {
@@ -42,9 +42,10 @@ const progress = (event: Event): ReadonlyArray<Projected> => {
       return first ? [gatewayProgress(payment_id, version, "GATEWAY_PROCESSING", null, time)] : []
     }
     case "GatewayTimeoutOccurred": {
-      const { payment_id, operation } = event.data
-      const state = operation === "charge" ? "GATEWAY_RETRYING" : "GATEWAY_PROCESSING"
-      return [gatewayProgress(payment_id, version, state, "provider_outcome_unknown", time)]
+      const { payment_id, provider, attempt, operation } = event.data
+      const shown = operation === "charge" ? "GATEWAY_RETRYING" : "GATEWAY_PROCESSING"
+      const since = find(state, provider, attempt)?.unknown_since ?? time
+      return [gatewayProgress(payment_id, version, shown, "provider_outcome_unknown", since)]
     }
     case "GatewayFallbackTriggered":
       return [gatewayProgress(event.data.payment_id, version, "GATEWAY_FALLBACK", null, time)]
