@@ -1,7 +1,7 @@
 /**
- * What one commit of the journal costs: `bun bench/journal.ts [rounds]`. A durable embedded Postgres; batches of 128 events
- * with commands, one projection and the consumer's offsets; with and without partitions and the check of the previous
- * version. The variants take turns, so that a slow moment of the machine hits all of them.
+ * What one commit of the journal costs: `bun bench/journal.ts [rounds]`. A durable embedded Postgres; batches of 128
+ * events with commands, one projection and the consumer's offsets; with and without partitions and the check of the
+ * previous version. The variants take turns, so that a slow moment of the machine hits all of them.
  */
 import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"

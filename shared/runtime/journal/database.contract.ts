@@ -1,7 +1,6 @@
 /** The store in Postgres as the suite wants it: a database of its own, with the suite's tables. */
 import { fileURLToPath } from "node:url"
 import postgres from "postgres"
-import { testDatabase } from "../../../infra/testing/postgres.ts"
 import type { Row, Table } from "../decider.ts"
 import { postgresStoreFrom } from "./postgres.ts"
 import { trialTables } from "./samples.contract.ts"
@@ -15,8 +14,13 @@ export interface PostgresUnderTest extends StoreUnderTest {
 
 export const migrations = { service: "journal", dir: fileURLToPath(new URL("migrations", import.meta.url)) }
 
-export const postgresUnderTest = async (): Promise<PostgresUnderTest> => {
-  const database = await testDatabase({ migrations: [migrations] })
+/** A database of a test; shared code knows no server, so the test brings it. */
+export interface Database {
+  readonly url: string
+  readonly drop: () => Promise<void>
+}
+
+export const postgresUnderTest = async (database: Database): Promise<PostgresUnderTest> => {
   const sql = postgres(database.url, { max: 2, types: { bigint: postgres.BigInt }, onnotice: () => {} })
   await sql.unsafe(trialTables)
   const columnsOf = (table: Table) => Object.keys(table.columns).join(", ")

@@ -108,7 +108,10 @@ export const causesQuery = (of: ReadonlyArray<{ readonly tp: number; readonly ca
   ])
 })
 
-/** Facts and commands share a partition's offsets; whatever a topic is for, its records are in one of the two tables. */
+/**
+ * Facts and commands share a partition's offsets; whatever a topic is for, its records are in one of the two
+ * tables.
+ */
 const READ = `select off, id, type, stream, cause, body from (
   (select off, id, type, stream, cause, body from journal.events
     where tp = $1::smallint and off >= $2::bigint order by off limit $3::int)

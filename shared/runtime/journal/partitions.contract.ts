@@ -1,16 +1,15 @@
 /** Monthly partitions against a real server. */
 import { describe, expect, test } from "bun:test"
 import { Effect } from "effect"
-import { testDatabase } from "../../../infra/testing/postgres.ts"
 import { query, Sql } from "../postgres.ts"
+import type { Database } from "./database.contract.ts"
 import { ensureMonths, monthsOf, uuidv7Bound } from "./partitions.ts"
 
 const december = Date.UTC(2026, 11, 31, 23, 59, 59, 999)
 const byId = { table: "trial.payments", column: "uuidv7", from: december, monthsAhead: 2 } as const
 const byTime = { table: "trial.audit", column: "ms", from: december, monthsAhead: 0 } as const
 
-const onDatabase = async (body: Effect.Effect<void, unknown, Sql>) => {
-  const database = await testDatabase()
+const onDatabase = async (database: Database, body: Effect.Effect<void, unknown, Sql>) => {
   try {
     await Effect.runPromise(body.pipe(Effect.provide(Sql.layerFrom({ url: database.url, max: 4 }))))
   } finally {
@@ -24,7 +23,7 @@ const createTables = Effect.gen(function* () {
   yield* run("create table trial.audit (at bigint not null, note text) partition by range (at)")
 })
 
-export const partitionContract = (): void => {
+export const partitionContract = (makeDatabase: () => Promise<Database>): void => {
   describe("monthly partitions", () => {
     test("are named by their month and follow each other over the end of a year", () => {
       expect(monthsOf(byId).map(({ name }) => name)).toEqual([
@@ -43,8 +42,9 @@ export const partitionContract = (): void => {
       expect(() => monthsOf({ ...byId, monthsAhead: 1e9 })).toThrow("months ahead")
     })
 
-    test("are made once, also by several processes at once, and take what belongs to them", () =>
+    test("are made once, also by several processes at once, and take what belongs to them", async () =>
       onDatabase(
+        await makeDatabase(),
         Effect.gen(function* () {
           yield* createTables
           const made = yield* Effect.all([ensureMonths(byId), ensureMonths(byId), ensureMonths(byTime)], {

@@ -62,14 +62,17 @@ export const ensureMonths = (table: MonthlyTable): Effect.Effect<ReadonlyArray<s
     )
   })
 
+/** By a scan of the catalogue: `to_regclass` may answer from a cache that has not heard of the other process yet. */
 const missing = (months: ReadonlyArray<MonthlyPartition>) =>
   Effect.map(
     query<{ name: string }>((sql) => {
       const names = months.map(({ name }) => name).join(",")
-      return sql`select name from unnest(string_to_array(${names}, ',')) name where to_regclass(name) is null`
+      return sql`select n.nspname || '.' || c.relname as name
+        from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        where n.nspname || '.' || c.relname = any(string_to_array(${names}, ','))`
     }),
     (rows) => {
-      const absent = new Set(rows.map(({ name }) => name))
-      return months.filter(({ name }) => absent.has(name))
+      const present = new Set(rows.map(({ name }) => name))
+      return months.filter(({ name }) => !present.has(name))
     }
   )

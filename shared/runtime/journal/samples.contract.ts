@@ -109,7 +109,8 @@ export const trialTables = `
   create schema trial;
   create table trial.balances (id text primary key, balance bigint not null check (balance >= 0), note text);
   create table trial.progress (id text primary key, rank int not null, step text not null);
-  create table trial.keys (tenant text, key text, open boolean not null, constraint keys_once primary key (tenant, key));
+  create table trial.keys (tenant text, key text, open boolean not null,
+    constraint keys_once primary key (tenant, key));
   create table trial.slow (id uuid primary key);
   create function trial.linger() returns trigger language plpgsql as
     $$ begin perform pg_sleep(random() * 0.01); return null; end $$;

@@ -1,6 +1,6 @@
 /**
- * The one statement of a commit. Data-modifying CTEs over unnested columns: one round trip, and nothing in between where
- * a dying connection could leave half of it.
+ * The one statement of a commit. Data-modifying CTEs over unnested columns: one round trip, and nothing in between
+ * where a dying connection could leave half of it.
  *
  * Order: the partition rows first, in the order of tp (no deadlock, no inverted offset), then the consumer's offsets;
  * both counts are checked in `gate`, which everything else reads. The final select raises where fewer rows were touched
@@ -92,7 +92,8 @@ const locks = (partitions: ReadonlyMap<number, number>): Part => ({
   join bus.partitions p on p.tp = u.tp order by p.tp for update of p),
 lk as (update bus.partitions p set next = p.next + lk0.n from lk0 where p.tp = lk0.tp
   returning p.tp, p.next - lk0.n as base),
-held as materialized (select array_agg(base order by tp) as bases, array_agg(tp order by tp) as tps, count(*) as n from lk)`,
+held as materialized (
+  select array_agg(base order by tp) as bases, array_agg(tp order by tp) as tps, count(*) as n from lk)`,
   expects: { what: "partitions", count: () => "select n from held", want: partitions.size }
 })
 
@@ -147,7 +148,8 @@ const previous = (continued: Write["events"]): Part => ({
   ],
   expects: {
     what: "previous versions",
-    // The order names the index: a plan made on an empty table might take another one, and read a whole partition of it.
+    // The order names the index: a plan made on an empty table might take another one, and read a whole partition of
+    // it.
     count: (columns) => `select count(*) from unnest(${columns}) u(tp, stream, version) cross join lateral
     (select e.version from journal.events e where e.tp = u.tp and e.stream = u.stream and e.version >= u.version
      order by e.version limit 1) x where x.version = u.version`,
@@ -187,7 +189,8 @@ const commands = ({ commands }: Write, tps: ReadonlyArray<number>): Part => {
       { type: "text", json: true, cells: commands.map(({ message }) => encodeCommand(message)) }
     ],
     text: (columns) => `lg as (insert into bus.log (tp, off, body)
-  select gate.tps[u.p], gate.bases[u.p] + u.ordinal, u.body from unnest(${columns}) u(p, ordinal, body), gate returning 1)`,
+  select gate.tps[u.p], gate.bases[u.p] + u.ordinal, u.body
+  from unnest(${columns}) u(p, ordinal, body), gate returning 1)`,
     expects: { what: "commands", count: () => "select count(*) from lg", want: commands.length }
   }
 }

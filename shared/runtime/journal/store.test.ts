@@ -1,4 +1,5 @@
-import { postgresUnderTest } from "./database.contract.ts"
+import { testDatabase } from "../../../infra/testing/postgres.ts"
+import { migrations, postgresUnderTest } from "./database.contract.ts"
 import { Memory, memoryStore } from "./memory.ts"
 import { partitionContract } from "./partitions.contract.ts"
 import { planContract } from "./plans.contract.ts"
@@ -6,11 +7,12 @@ import { postgresContract } from "./postgres.contract.ts"
 import { storeContract } from "./store.contract.ts"
 import type { StoreUnderTest } from "./trial.contract.ts"
 
-partitionContract()
-planContract()
-postgresContract()
+const postgres = async () => postgresUnderTest(await testDatabase({ migrations: [migrations] }))
 
-storeContract("Postgres", postgresUnderTest)
+storeContract("Postgres", postgres)
+postgresContract(postgres)
+planContract(postgres)
+partitionContract(testDatabase)
 
 storeContract("memory", async (): Promise<StoreUnderTest> => {
   const memory = new Memory()
