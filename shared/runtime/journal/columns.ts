@@ -1,6 +1,6 @@
 /**
- * Rows as parameters: each column is one text, its cells joined, and Postgres splits it again: a third
- * less of our CPU than array parameters through the driver. No cell is refused: where one contains a separator, the statement gets others.
+ * Rows as parameters: each column is one text, its cells joined, and Postgres splits it again: a third less of our CPU
+ * than array parameters through the driver. No cell is refused: where one holds a separator, the statement gets others.
  */
 import type { Cell } from "../decider.ts"
 
