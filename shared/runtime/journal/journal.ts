@@ -124,7 +124,8 @@ class Book<State, E extends Fact, Eff> {
       const { loaded, remembered } = yield* this.load(items)
       const now = yield* Clock.currentTimeMillis
       const folded = yield* attemptFold(this.decider, items, loaded, { ...this.context, now })
-      // A refusal writes nothing that could conflict, so one decided on a remembered state is decided again on a read one.
+      // A refusal writes nothing that could conflict, so one decided on a remembered state is decided again on a read
+      // one.
       const refused = items.flatMap(({ message }, index) =>
         folded.outcomes[index]?._tag === "Refused" && message !== undefined ? (this.decider.route(message) ?? []) : []
       )

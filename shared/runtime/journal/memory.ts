@@ -1,6 +1,6 @@
 /**
- * The store in memory: the simulation's and the unit tests'. It refuses what Postgres refuses, by the same names, and keeps
- * everything, so that a test may look at all of it. One `Memory` outlives the simulated processes that use it.
+ * The store in memory: the simulation's and the unit tests'. It refuses what Postgres refuses, by the same names, and
+ * keeps everything, so that a test may look at all of it. One `Memory` outlives the simulated processes that use it.
  */
 import { Effect, Layer, Result } from "effect"
 import { decode, encodeCommand, encodeEvent } from "../../contract/codec.ts"

@@ -1,4 +1,7 @@
-/** States of streams in memory, least recently used out first. A state enters only after the commit that made it has answered. */
+/**
+ * States of streams in memory, least recently used out first. A state enters only after the commit that made it has
+ * answered.
+ */
 export class States<A> {
   private readonly max: number
   private readonly entries = new Map<string, A>()

@@ -113,7 +113,11 @@ export class Poison extends Schema.TaggedError<Poison>()("Poison", { code: Schem
 /** The connection died before the answer: the write may have happened. */
 export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>()("OutcomeUnknown", { detail: Schema.String }) {}
 /** The store cannot work now (down, full, out of connections, deadlock): wait and try again. */
-export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable", { detail: Schema.String }) {}
+export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable", { detail: Schema.String }) {
+  override get message() {
+    return `the store cannot work now: ${this.detail}`
+  }
+}
 export type StoreFailure = Conflict | OffsetsMoved | Poison | OutcomeUnknown | Unavailable
 
 export interface Store {
