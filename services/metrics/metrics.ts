@@ -95,7 +95,8 @@ export const declareMetrics = (): void => {
     replayed
   ]
   for (const metric of single) add(metric, 0)
-  add(recovery, 0)
+  // Not set to 0: the start has measured it before there was a server that exports it.
+  recovery.modifyUnsafe(0, nowhere)
 }
 
 const startedAt = new Map<string, number>()
