@@ -4,6 +4,7 @@
  * Verify.
  */
 import { Cause, Clock, Effect, Random } from "effect"
+import { reach } from "../../shared/runtime/crashpoint.ts"
 import { failuresOf } from "./breaker.ts"
 import { Breaker } from "./breakers.ts"
 import { breakerStream, type Local, type ProviderCall, paymentStream, type Transition } from "./calls.ts"
@@ -65,7 +66,9 @@ const within = (told: Effect.Effect<Told>, timeout_ms: number): Effect.Effect<To
       Cause.hasInterruptsOnly(cause)
         ? Effect.failCause(cause)
         : Effect.as(Effect.logError("a provider's adapter is broken", cause), unknown("adapter_defect", "neutral"))
-    )
+    ),
+    (answer) => Effect.andThen(reach("gateway.before-call"), answer),
+    Effect.tap(() => reach("gateway.after-call"))
   )
 
 const THROTTLED_TRIES = 3
