@@ -36,8 +36,15 @@ test("P23 (poll against answer; call-backs have no route yet) both bring the suc
   const wallet = await api.open(AMOUNT)
   await sim.behaviour("stripe", { fault: "none", latency_ms: 900 })
   const payment = paymentOf(await api.pay(wallet.id, AMOUNT))
-  const wire = await sim.wire(payment.id)
+  const wire = await eventually(
+    "both answers are out",
+    () => sim.wire(payment.id),
+    (seen) => seen.some(({ op, status }) => op === "charge" && status === 200)
+  )
   expect(wire.map(({ op }) => op)).toContain("read")
+  // What comes later through the same service has its answer: the late one was taken too.
+  await sim.reset()
+  paymentOf(await api.pay((await api.open(1)).id, 1))
   const heard = await streamOf(platform, `gateway-${payment.id}`)
   expect(heard.filter(({ data }) => data["outcome"] === "succeeded")).toHaveLength(1)
   const kinds = await sql<Array<{ kind: string }>>`
