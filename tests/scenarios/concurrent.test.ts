@@ -21,7 +21,7 @@ const bothAtOnce = async () => {
 }
 
 for (let round = 1; round <= ROUNDS; round++)
-  test(`10.4 concurrent payments of 800 and 600 out of 1000, round ${round}: one completes, one names the winner`, async () => {
+  test(`10.4 concurrent, round ${round}: 800 and 600 out of 1000, one completes, one names the winner`, async () => {
     const { wallet, winner, lost } = await bothAtOnce()
     const { error } = problemOf(lost, 400)
     const available = 100_000 - winner.amount

@@ -37,7 +37,7 @@ const unanswered = (answer: Promise<unknown>) =>
     () => "cut off"
   )
 
-test("10.5 kill -9 while the provider takes 3 s: after the start the payment finishes once, for the same key too", async () => {
+test("10.5 kill -9 while the provider takes 3 s: the payment finishes once, for the same key too", async () => {
   const wallet = await api.open(AMOUNT * 2)
   await sim.behaviour("stripe", { fault: "none", latency_ms: 3_000 })
   const first = unanswered(api.pay(wallet.id, AMOUNT, { key: "kill-9" }))
@@ -76,7 +76,7 @@ const POINTS = [
 ] as const
 
 for (const point of POINTS)
-  test(`P12 P109 the process dies at ${point}: the client's retry with the same key gives one deduction and one charge`, async () => {
+  test(`P12 P109 the process dies at ${point}: a retry of the key gives one deduction, one charge`, async () => {
     const wallet = await api.open(AMOUNT * 2)
     await platform.terminate()
     await platform.restart({ CRASH_AT: point })
@@ -120,7 +120,7 @@ test("SIGTERM: the payment in flight is answered, new ones are turned away, noth
   expect(await api.payment(id)).toMatchObject({ status: "COMPLETED" })
 })
 
-test("P51 kill -9 in the middle of many debits: balances equal the log, each debit is there once or not at all", async () => {
+test("P51 kill -9 in the middle of many debits: balances equal the log, each retried debit is once", async () => {
   const wallet = await api.open(1_000_000)
   const keys = Array.from({ length: 120 }, (_, i) => `p51 ${i}`)
   const storm = Promise.all(keys.map((key) => unanswered(api.pay(wallet.id, 100, { key }))))

@@ -1,4 +1,4 @@
-/** MISSION 10, scenario 3: the first provider does not answer; fence, fallback, breaker, and the end of all providers. */
+/** MISSION 10, scenario 3: the first provider does not answer: fence, fallback, breaker, the end of all providers. */
 import { afterAll, expect, test } from "bun:test"
 import { type Provider, paymentOf, problemOf } from "./client.ts"
 import { violations } from "./conservation.ts"
@@ -41,7 +41,7 @@ const paidByPaypalAfterFence = async () => {
   expect((await chargesOnWire(platform, payment.id)).tries).toBeLessThanOrEqual(4)
 }
 
-test("10.3 two payments time out at Stripe, are fenced there and paid by PayPal; the fifth failure opens the breaker", async () => {
+test("10.3 two payments time out at Stripe, fenced, paid by PayPal; the fifth failure opens the breaker", async () => {
   await sim.behaviour("stripe", { fault: "hang-before" })
   await paidByPaypalAfterFence()
   expect(await eventsOfType(platform, "CircuitBreakerOpened")).toEqual([])

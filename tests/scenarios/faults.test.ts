@@ -1,6 +1,6 @@
 /**
  * MISSION 10, scenario 1, with every fault of the provider: where the charge happened although nobody heard of it, the
- * payment completes on that one charge; where it did not, there is one charge in the end, or none and the money is back.
+ * payment completes on that one charge; where it did not, there is one in the end, or none and the money is back.
  */
 import { afterAll, afterEach, beforeEach, expect, test } from "bun:test"
 import { type Payment, paymentOf } from "./client.ts"
@@ -70,7 +70,7 @@ for (const fault of ["hang-after", "reset-after"])
     expect((await api.wallet(wallet.id)).balance).toBe(0)
   })
 
-test("10.1 execute-late: the fence stands before the fallback, so the late execution finds nothing to take", async () => {
+test("10.1 execute-late: the fence comes before the fallback, the late execution takes nothing", async () => {
   const wallet = await api.open(AMOUNT)
   await sim.behaviour("stripe", { fault: "execute-late", after_ms: 300_000, count: 3 })
   const payment = paymentOf(await api.pay(wallet.id, AMOUNT))
@@ -82,7 +82,7 @@ test("10.1 execute-late: the fence stands before the fallback, so the late execu
   expect(moved).toMatchObject([{ provider: "paypal", kind: "charge", amount: AMOUNT }])
 })
 
-test("P10 the provider charges, the connection drops, the client asks again: one key, one capture, one answer", async () => {
+test("P10 the provider charges, the connection drops, the client retries: one key, one capture", async () => {
   const wallet = await api.open(AMOUNT)
   await sim.behaviour("stripe", { fault: "reset-after", count: 1 })
   const first = await api.pay(wallet.id, AMOUNT, { key: "p10" })
@@ -92,7 +92,7 @@ test("P10 the provider charges, the connection drops, the client asks again: one
   await oneCharge(paymentOf(first), wallet.id)
 })
 
-test("P11 a stored server error is not replayed for ever: the attempt is looked up, fenced and goes elsewhere", async () => {
+test("P11 a stored server error is not replayed for ever: looked up, fenced, paid elsewhere", async () => {
   const wallet = await api.open(AMOUNT)
   await sim.behaviour("stripe", { fault: "5xx-before", count: 1 })
   const payment = paymentOf(await api.pay(wallet.id, AMOUNT))

@@ -10,7 +10,7 @@ const platform = await startPlatform()
 const { api, sim } = platform
 afterAll(platform.stop)
 
-test("10.2 insufficient funds: 400 with requested, available and deficit; nothing deducted, no provider called", async () => {
+test("10.2 insufficient funds: 400 with the three figures, nothing deducted, no provider called", async () => {
   const wallet = await api.open(25_000)
   const { error, ...problem } = problemOf(await api.pay(wallet.id, 100_000), 400)
   expect(error.code).toBe("INSUFFICIENT_FUNDS")

@@ -92,7 +92,7 @@ test("P03 a recorded refusal is replayed with a flag, also after the top-up; a n
   expect(codeOf(await api.pay(wallet.id, 5_000, { key: "p03 new" }))).toBe("201")
 })
 
-test("P03 requests that were never accepted consume no key: bad JSON, bad field, no key of ours, wrong wallet", async () => {
+test("P03 what was never accepted consumes no key: bad JSON, field, currency, wallet, API key", async () => {
   const wallet = await api.open(1_000)
   const asking = { key: "p03 unused", prefer: "wait=20" }
   const pay = (body: unknown) => api.post("/api/v1/payments", body, asking)

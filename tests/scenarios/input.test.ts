@@ -62,7 +62,7 @@ for (const amount of [...AMOUNTS, ...MORE])
     }
   })
 
-test("P69 the largest amount goes in, through every event, to the provider and out again without losing a unit", async () => {
+test("P69 the largest amount goes through every event and the provider without losing a unit", async () => {
   const rich = await api.open(MAX)
   expect((await api.wallet(rich.id)).balance).toBe(MAX)
   const payment = paymentOf(await api.pay(rich.id, MAX - 1))
@@ -114,7 +114,7 @@ test("bad input: __proto__ is a field like any other, and an unknown one", async
   expect(error.code).toBe("INVALID_REQUEST")
 })
 
-test("bad input: wrong headers are 4xx: no key, a key too long, a key of other characters, no authorization", async () => {
+test("bad input: wrong headers are 4xx: no key, long key, other characters, no authorization", async () => {
   expect(codeOf(await api.post(PAYMENTS, order))).toBe("400 IDEMPOTENCY_KEY_REQUIRED")
   for (const key of ["k".repeat(256), '"unfinished', "schlüssel"])
     expect([key, (await refused(PAYMENTS, order, { "idempotency-key": key })).status]).toEqual([key, 400])

@@ -42,6 +42,7 @@ export const startPlatform = async ({ env = {} }: { readonly env?: Environment }
   }
   return {
     api: apiAt(() => running.url, API_KEY),
+    apiKey: API_KEY,
     apiAs: (key: string) => apiAt(() => running.url, key),
     sim,
     sql,

@@ -14,7 +14,7 @@ afterAll(platform.stop)
 
 const paid = async (wallet: Wallet, amount: number) => paymentOf(await api.pay(wallet.id, amount))
 
-test("P14 every message is delivered again after a restart: nothing is applied twice, nobody is told twice", async () => {
+test("P14 every message is delivered again after a restart: nothing happens twice", async () => {
   const wallet = await api.open(100_000)
   for (let i = 0; i < 5; i++) await paid(wallet, 1_000)
   expect(codeOf(await api.pay(wallet.id, 900_000))).toBe("400 INSUFFICIENT_FUNDS")
@@ -73,7 +73,7 @@ const poison = async (tp: number, body: string) => {
   return row.off
 }
 
-test("P85 P84 messages that nobody can read: dead letters with their cause; all users of that partition go on", async () => {
+test("P85 P84 messages nobody can read: dead letters with their cause; others of the partition go on", async () => {
   const victim = await api.open(50_000)
   const tp = topicPartition("wallet-commands", `default/${victim.user_id}`)
   const neighbour = await api.open(50_000, "USD", neighbourOf(tp))
@@ -109,7 +109,7 @@ test("P85 P84 messages that nobody can read: dead letters with their cause; all 
   expect((await api.wallet(neighbour.id)).balance).toBe(47_000)
 })
 
-test("P84 later messages of the poisoned wallet wait in order, its payment is open, and its balance untouched", async () => {
+test("P84 later messages of the poisoned wallet wait in order; its balance is untouched", async () => {
   const [victim] = await sql<Array<{ id: string; balance: bigint }>>`
     select w.id, w.balance from wallet.wallets w join bus.dead_letters d on d.unit = 'wallet-' || w.id`
   const wallet = String(victim?.id)

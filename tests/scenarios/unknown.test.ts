@@ -52,7 +52,7 @@ test("P23 (poll against answer; call-backs have no route yet) both bring the suc
   expect(kinds.map(({ kind }) => kind)).toEqual(["charge", "confirm", "deduct"])
 })
 
-test("P21 P18 a timeout is unknown, never failed: 202 with the reason, money in clearing; the late truth completes it", async () => {
+test("P21 P18 a timeout is unknown, never failed: 202 with the reason; the late truth completes it", async () => {
   const { wallet, id } = await chargedAndSilent()
   await eventually("shown as unknown", () => api.payment(id), isUnknown)
   const again = await api.pay(wallet.id, AMOUNT, { key: `unknown ${wallet.id}`, prefer: "wait=1" })
@@ -74,7 +74,7 @@ test("P21 P18 a timeout is unknown, never failed: 202 with the reason, money in 
   expect((await toldTo(platform, id)).map(({ title }) => title)).toEqual(["Payment completed"])
 })
 
-test("P16 no second provider while the first is unknown; a new key is a new payment; each is charged once", async () => {
+test("P16 no second provider while the first is unknown; a new key is a new payment", async () => {
   const { wallet, id } = await chargedAndSilent()
   await eventually("shown as unknown", () => api.payment(id), isUnknown)
   const second = paymentOf(await api.pay(wallet.id, AMOUNT, { prefer: "wait=25" }))
@@ -92,7 +92,7 @@ test("P16 no second provider while the first is unknown; a new key is a new paym
   expect((await api.wallet(wallet.id)).balance).toBe(0)
 })
 
-test("P17 an unknown payment that was not charged after all is fenced and goes elsewhere: its wallet pays once", async () => {
+test("P17 an unknown payment that was not charged after all is fenced: its wallet pays once", async () => {
   const wallet = await api.open(AMOUNT)
   await sim.behaviour("stripe", { fault: "hang-before", op: "charge" })
   const { id } = paymentOf(await api.pay(wallet.id, AMOUNT, { prefer: "wait=0" }), 202)
