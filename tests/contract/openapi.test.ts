@@ -80,13 +80,16 @@ describe("answers are as the served document says", () => {
       holds(method, path, answer)
     })
 
-  test("every operation of the document was asked", () => {
-    const asked = new Set(CALLS.map(([method, path]) => `${method} ${path}`))
-    const all = Object.entries(document["paths"] as Readonly<Record<string, Json>>).flatMap(([path, item]) =>
-      Object.keys(item).map((method) => `${method} ${path}`)
-    )
-    expect(all.filter((operation) => !asked.has(operation) && operation !== "get /openapi.json")).toEqual([])
-  })
+  const paths = Object.entries(document["paths"] as Readonly<Record<string, Json>>)
+  const api1 = paths.filter(([path]) => path.startsWith("/api/"))
+  const operations = api1.flatMap(([path, item]) => Object.keys(item).map((method) => [method, path] as const))
+  for (const [method, path] of operations)
+    test(`${method.toUpperCase()} ${path} of nothing, with nothing`, async () => {
+      const at = path.replaceAll(/\{\w+\}/g, "01935d6e-7c3a-7b1e-9a44-3f7c1f0f2a01")
+      const answer = method === "get" ? await api.get(at) : await api.post(at, {}, { key: unique("nothing") })
+      expect(answer.status).toBeLessThan(500)
+      holds(method, path, answer)
+    })
 })
 
 test("request bodies are described as closed: unknown fields are refused", async () => {

@@ -57,7 +57,7 @@ test("10.5 kill -9 while the provider takes 3 s: the payment finishes once, for 
   const again = await api.pay(wallet.id, AMOUNT, { key: "kill-9" })
   expect([paymentOf(again).id, again.headers.get("idempotent-replayed")]).toEqual([id, "true"])
   expect(await sim.ledger(id)).toMatchObject([{ kind: "charge", amount: AMOUNT }])
-  expect((await chargesOnWire(platform, id)).keys).toBeLessThanOrEqual(2)
+  expect((await chargesOnWire(platform, id)).changed).toEqual([])
   expect((await api.wallet(wallet.id)).balance).toBe(AMOUNT)
   expect(await toldTo(platform, id)).toHaveLength(1)
 })

@@ -33,7 +33,7 @@ const loadOn = async (wallet: string): Promise<Load> => {
   return JSON.parse(await new Response(child.stdout).text()) as Load
 }
 
-test(`P56 ${CLIENTS} parallel credits and payments of one wallet for ${LOAD_MS / 1000} s: no 5xx, other users go on`, async () => {
+test(`P56 ${CLIENTS} clients of one wallet for ${LOAD_MS / 1000} s: no 5xx, other users go on`, async () => {
   const hot = await api.open(START)
   const other = await api.open(START)
   let loading = true

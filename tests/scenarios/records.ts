@@ -32,15 +32,17 @@ export const toldTo = ({ sql }: Platform, payment: string) =>
 export const countOf = async (sql: Sql, what: "journal.events" | "ledger.postings" | "payment.payments") =>
   Number((await sql`select count(*) from ${sql(what)}`)[0]?.["count"])
 
-/** Provider keys and bodies with which a payment's money was asked for: one of each is one capture at most. */
+/** How a payment's money was asked for. One key and one body at each address is one capture at most, however often. */
 export const chargesOnWire = async ({ sim }: Platform, payment: string) => {
   const wire = (await sim.wire(payment)).filter(({ op }) => op === "charge" || op === "create")
-  const distinct = (of: (entry: (typeof wire)[number]) => string | null) => [...new Set(wire.map(of))]
+  const asked = Map.groupBy(wire, ({ provider, path }) => `${provider} ${path}`)
+  const changed = [...asked].filter(
+    ([, same]) => new Set(same.map(({ idempotency_key, body_hash }) => `${idempotency_key} ${body_hash}`)).size > 1
+  )
   return {
     tries: wire.filter(({ op }) => op === "charge").length,
-    providers: distinct(({ provider }) => provider),
-    /** One a provider and operation. */
-    keys: distinct(({ provider, op, idempotency_key }) => `${provider} ${op} ${idempotency_key}`).length,
-    bodies: distinct(({ provider, op, body_hash }) => `${provider} ${op} ${body_hash}`).length
+    providers: [...new Set(wire.map(({ provider }) => provider))],
+    /** Addresses that were asked with more than one key or body. */
+    changed: changed.map(([address]) => address)
   }
 }

@@ -1,0 +1,57 @@
+/** The check of every scenario has teeth: each planted mistake is found, and named. */
+import { afterAll, expect, test } from "bun:test"
+import { paymentOf } from "./client.ts"
+import { violations } from "./conservation.ts"
+import { startPlatform } from "./platform.ts"
+
+const platform = await startPlatform()
+const { api, sql } = platform
+afterAll(platform.stop)
+
+const wallet = await api.open(10_000)
+const paid = paymentOf(await api.pay(wallet.id, 4_000))
+await api.pay(wallet.id, 50_000)
+
+/** Changes the database, looks, and takes the change back. */
+const planted = async (change: string, back: string): Promise<string> => {
+  await sql.unsafe(change)
+  const found = await violations(platform)
+  await sql.unsafe(back)
+  return found.join("\n")
+}
+
+test("conservation: nothing is found where nothing is wrong", async () => {
+  expect(await violations(platform)).toEqual([])
+})
+
+test("conservation: a wallet's row that is one unit too rich is found", async () => {
+  const add = (by: number) =>
+    `update wallet.wallets set balance = balance + ${by}, available = available + ${by} where id = '${wallet.id}'`
+  expect(await planted(add(1), add(-1))).toBe(
+    `wallet ${wallet.id}: row 6001, postings 6000, events 6000, last event 6000`
+  )
+})
+
+test("conservation: a merchant who is not paid leaves money in clearing", async () => {
+  const rename = (from: string, to: string) =>
+    `update ledger.postings set source = '${to}' where kind = 'confirm' and source = '${from}'`
+  const found = await planted(rename("payments:clearing", "lost"), rename("lost", "payments:clearing"))
+  expect(found).toBe("clearing holds 4000 USD, open payments are 0")
+})
+
+test("conservation: a charge that our book does not know, and a payment that says the wrong thing", async () => {
+  const kind = (from: string, to: string) =>
+    `update ledger.postings set destination = '${to}' where kind = 'charge' and destination = '${from}'`
+  const account = "provider:stripe:charged"
+  expect(await planted(kind(account, "lost"), kind("lost", account))).toContain("our book says 0, the provider 4000")
+  const set = (status: string) => `update payment.payments set status = '${status}' where id = '${paid.id}'`
+  expect(await planted(set("FAILED"), set("COMPLETED"))).toContain(
+    `payment ${paid.id} is FAILED and keeps charges: stripe 4000 USD`
+  )
+})
+
+test("conservation: a hole in a stream is found", async () => {
+  const move = (from: number, to: number) =>
+    `update journal.events set version = ${to} where stream = 'wallet-${wallet.id}' and version = ${from}`
+  expect(await planted(move(2, 99), move(99, 2))).toContain(`wallet-${wallet.id} is not contiguous`)
+})
