@@ -22,6 +22,7 @@ import { healthRoutes } from "./routes/health.ts"
 import type { Parts } from "./routes/parts.ts"
 import { paymentRoutes } from "./routes/payments.ts"
 import { walletRoutes } from "./routes/wallets.ts"
+import { makeStreams } from "./streams.ts"
 import { as, begin, type Trace } from "./trace.ts"
 import { makeWait } from "./wait.ts"
 
@@ -36,6 +37,8 @@ export class Api extends Context.Service<
     readonly fetch: (request: Request) => Response | Promise<Response>
     /** Requests that have no answer yet. */
     readonly inFlight: () => number
+    /** Ends the streams: their clients come again, to whoever serves them then. */
+    readonly endStreams: () => void
     /** Answers those who wait for a payment with what there is. */
     readonly release: () => void
     readonly routes: ReadonlyArray<Route>
@@ -53,12 +56,14 @@ const makeApi = Effect.fnUntraced(function* (settings: ApiSettings) {
   const readiness = yield* Readiness
   const ids = yield* Ids
   const wait = yield* makeWait(store)
+  const streams = yield* makeStreams(store)
   const parts: Parts = {
     commands: yield* patientCommands,
     store,
     ids,
     readiness,
     wait,
+    streams,
     idempotency: makeIdempotency(store),
     owners: makeOwners(store)
   }
@@ -68,6 +73,7 @@ const makeApi = Effect.fnUntraced(function* (settings: ApiSettings) {
   return Api.of({
     fetch: serving(edge, routes).fetch,
     inFlight: () => edge.inFlight,
+    endStreams: () => streams.release(),
     release: () => wait.release(),
     routes
   })

@@ -100,11 +100,11 @@ const keyParameter = ({ key }: Route) =>
 
 const responses = (route: Route, shown: Schemas): Json => {
   const list: Record<string, unknown> = {}
-  for (const [status, { says, schema }] of Object.entries(route.answers))
+  for (const [status, { says, schema, type = "application/json", example }] of Object.entries(route.answers))
     list[status] = {
       description: says,
       headers: TRACE_HEADERS,
-      ...(schema === undefined ? {} : { content: { "application/json": { schema: shown.of(schema) } } })
+      ...(schema === undefined ? {} : { content: { [type]: { schema: shown.of(schema), example } } })
     }
   const byStatus = Map.groupBy(problemsOf(route), (code) => ERRORS[code].status)
   const ref = shown.of(ProblemBody)

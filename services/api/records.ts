@@ -63,6 +63,12 @@ export interface StreamAt {
   readonly stream: string
 }
 
+/** What a reader has not seen: of some streams, and of what some commands have caused in one more. */
+export interface Unread {
+  readonly streams: ReadonlyArray<StreamAt & { readonly after: number }>
+  readonly caused: { readonly tp: number; readonly causes: ReadonlyArray<string>; readonly after: number }
+}
+
 export interface KeyScope {
   readonly tenant: string
   readonly method: string
@@ -117,6 +123,8 @@ export class Store extends Context.Service<
     readonly atProvider: (ids: ReadonlyArray<string>) => Read<ReadonlyArray<string>>
     /** A stream's events after a version, in order. */
     readonly events: (at: StreamAt, after: number, limit: number) => Read<ReadonlyArray<EventRecord>>
+    /** For each of them its events, at most `limit` a stream, as one moment shows them: what is caused, with its cause. */
+    readonly unread: (of: ReadonlyArray<Unread>, limit: number) => Read<ReadonlyArray<ReadonlyArray<EventRecord>>>
     /** The last of these types at or before the version. */
     readonly lastEvent: (at: StreamAt, version: number, types: ReadonlyArray<string>) => Read<EventRecord | undefined>
     /** The first event that a message caused. */
@@ -153,6 +161,9 @@ export const hasEnded = ({ status }: Pick<PaymentRecord, "status">): boolean => 
  * first of them. Unless the saga is undoing the payment, none of these can be cancelled any more.
  */
 export const WITH_PROVIDER = ["WALLET_DEDUCTED", "GATEWAY_PROCESSING", "GATEWAY_RETRYING", "GATEWAY_FALLBACK"] as const
+
+/** Statuses of a payment's own before that. */
+export const OPEN = ["INITIATED", "VALIDATED"] as const
 
 /** An ended payment shows its status, an open one how far it has come (DECISIONS D3). */
 export const shownStatus = (payment: PaymentRecord): string =>

@@ -91,10 +91,15 @@ export const StoredEvent = Schema.Struct({
   data: Facts
 }).annotate({ identifier: "Event" })
 
+export const TimelineEvent = Schema.Struct({
+  ...StoredEvent.fields,
+  why: Schema.optionalKey(Schema.String.annotate({ description: "what led to it or what it means, in plain words" }))
+}).annotate({ identifier: "TimelineEvent" })
+
 export const page = <S extends Schema.Top>(item: S, identifier: string) =>
   Schema.Struct({ data: Schema.Array(item), next_cursor: Schema.NullOr(Schema.String) }).annotate({ identifier })
 
-export const Timeline = Schema.Struct({ data: Schema.Array(StoredEvent) }).annotate({ identifier: "Timeline" })
+export const Timeline = Schema.Struct({ data: Schema.Array(TimelineEvent) }).annotate({ identifier: "Timeline" })
 
 export const ProblemBody = Schema.Struct({
   type: Schema.String.annotate({ description: "constant per code" }),

@@ -36,7 +36,7 @@ const trace = begin(null, "01935d6e-7c3a-7b1e-9a44-3f7c1f0f2a02")
 const answerTo = (record: Partial<PaymentRecord>) => {
   const answer = paymentAnswer({ ...base, ...record }, "wait=2")
   const { status, headers, body } = isProblem(answer) ? problemAnswer(answer, "/api/v1/payments", trace) : answer
-  return { status, headers, body: JSON.parse(body) }
+  return { status, headers, body: JSON.parse(String(body)) }
 }
 const failedWith = (code: string, facts: object = {}) =>
   answerTo({ status: "FAILED", failure: JSON.stringify({ code, stage: "SAGA", reason: "because", ...facts }) })

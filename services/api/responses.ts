@@ -12,7 +12,7 @@ import type { Trace } from "./trace.ts"
 /** What a handler answers; `body` is JSON text unless the headers say otherwise. */
 export interface Answer {
   readonly status: number
-  readonly body: string
+  readonly body: string | ReadableStream<Uint8Array>
   readonly headers?: Readonly<Record<string, string>> | undefined
 }
 

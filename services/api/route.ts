@@ -31,6 +31,14 @@ export interface ApiRequest<B = unknown> {
   readonly body: B
 }
 
+export interface Described {
+  readonly says: string
+  readonly schema?: Schema.Top
+  /** The media type; JSON unless it is named. */
+  readonly type?: string
+  readonly example?: unknown
+}
+
 export interface RouteOf<B> {
   readonly method: "GET" | "POST"
   /** As in OpenAPI: `/api/v1/wallets/{id}`. */
@@ -42,7 +50,7 @@ export interface RouteOf<B> {
   readonly parameters?: ReadonlyArray<Parameter>
   readonly body?: Body<B>
   readonly key?: "required" | "optional"
-  readonly answers: Readonly<Record<number, { readonly says: string; readonly schema?: Schema.Top }>>
+  readonly answers: Readonly<Record<number, Described>>
   readonly problems: ReadonlyArray<ErrorCode>
   // A method, not a property: a route of one body stands in a list of routes of any body.
   handle(request: ApiRequest<B>): Effect.Effect<Answer, ApiFailure>

@@ -1,6 +1,6 @@
 /**
- * Serves the app with Bun. On the way down: readiness says no, the listener closes, what is in flight is answered (who
- * waits for a payment is given some seconds, then what there is), and only then the connections go.
+ * Serves the app with Bun. On the way down: readiness says no, the listener closes, streams end, what is in flight is
+ * answered (who waits for a payment is given some seconds, then what there is), and only then the connections go.
  */
 import { Config, Context, Effect, Layer } from "effect"
 import { Api } from "./app.ts"
@@ -50,6 +50,7 @@ const drain = (api: Api["Service"], readiness: Readiness["Service"], server: Ret
     readiness.enter("draining")
     // Closes the listener at once; its promise also waits for the requests, which are watched here, with a bound.
     const stopped = server.stop(false)
+    api.endStreams()
     yield* until(() => api.inFlight() === 0, WAITERS_MS)
     api.release()
     yield* until(() => api.inFlight() === 0, ANSWERS_MS)

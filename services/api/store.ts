@@ -3,16 +3,19 @@
  * nothing but api keys; idempotency keys are written by the journal, with the event they stand for.
  */
 import { Clock, Effect, Layer } from "effect"
+import { uuidv7Bound } from "../../shared/runtime/journal/partitions.ts"
 import { query, type Row, Sql, type SqlClient, type SqlFailure } from "../../shared/runtime/postgres.ts"
 import {
   type ApiKeyRecord,
   ENDED,
   type EventRecord,
   type KeyRecord,
+  OPEN,
   type PaymentFilter,
   type PaymentRecord,
   Store,
   StoreUnavailable,
+  type Unread,
   type WalletFilter,
   type WalletRecord,
   WITH_PROVIDER
@@ -77,22 +80,33 @@ const walletsMatching = ({ tenant, user_id, after, limit }: WalletFilter) =>
       order by w.id limit ${limit}`
   )
 
-/** Newest first; ids are UUIDv7, so their order is the order of making and stays put while others are inserted. */
-const paymentsMatching = ({ tenant, user_id, status, from, to, after, limit }: PaymentFilter) =>
-  rows<PaymentRow>(
-    (sql) => sql`${paymentsWithProgress(sql)} where p.tenant = ${tenant}
-      ${user_id === undefined ? sql`` : sql`and p.user_id = ${user_id}`}
-      ${
-        status === undefined
-          ? sql``
-          : sql`and case when p.status = any(${[...ENDED]}) then p.status
-              else coalesce(g.state, p.status) end = ${status}`
-      }
-      ${from === undefined ? sql`` : sql`and p.created_at >= ${from}`}
-      ${to === undefined ? sql`` : sql`and p.created_at < ${to}`}
-      ${after === undefined ? sql`` : sql`and p.id < ${after}`}
-      order by p.id desc limit ${limit}`
-  )
+/** By so much at most a payment's id may be older than its `created_at`, or younger (ids run ahead under load). */
+const ID_AROUND_MS = 3_600_000
+
+/**
+ * Newest first; ids are UUIDv7, so their order is the order of making and stays put while others are inserted. Times
+ * are looked for by id as well: then an index finds them, and months outside of them are not opened.
+ */
+export const paymentsMatching =
+  ({ tenant, user_id, status, from, to, after, limit }: PaymentFilter) =>
+  (sql: SqlClient) =>
+    sql<Array<PaymentRow>>`${paymentsWithProgress(sql)} where p.tenant = ${tenant}
+    ${user_id === undefined ? sql`` : sql`and p.user_id = ${user_id}`}
+    ${status === undefined ? sql`` : statusIs(sql, status)}
+    ${from === undefined ? sql`` : sql`and p.created_at >= ${from} and p.id >= ${idAt(from - ID_AROUND_MS)}`}
+    ${to === undefined ? sql`` : sql`and p.created_at < ${to} and p.id < ${idAt(to + ID_AROUND_MS)}`}
+    ${after === undefined ? sql`` : sql`and p.id < ${after}`}
+    order by p.id desc limit ${limit}`
+
+/** An ended payment shows its own status; the open ones are few, and show how far they have come. */
+const statusIs = (sql: SqlClient, status: string) =>
+  ENDED.some((ended) => ended === status)
+    ? sql`and p.status = ${status}`
+    : sql`and p.status = any(${[...OPEN]}) and coalesce(g.state, p.status) = ${status}`
+
+/** A client may ask for times beyond what a UUIDv7 can hold. */
+const ID_TIME_MAX = 2 ** 48 - 1
+const idAt = (time: number): string => uuidv7Bound(Math.min(Math.max(time, 0), ID_TIME_MAX))
 
 export const storeLayer: Layer.Layer<Store, never, Sql> = Layer.effect(
   Store,
@@ -105,7 +119,7 @@ export const storeLayer: Layer.Layer<Store, never, Sql> = Layer.effect(
 
 type On = <A>(self: Effect.Effect<A, StoreUnavailable, Sql>) => Effect.Effect<A, StoreUnavailable>
 
-const eventColumns = (sql: SqlClient) => sql`id, stream, version, type, cause, body`
+const eventColumns = (sql: SqlClient) => sql`j.id, j.stream, j.version, j.type, j.cause, j.body`
 
 const wallets = (on: On): Pick<Store["Service"], "wallet" | "walletOf" | "wallets"> => ({
   wallet: (tenant, id) =>
@@ -138,7 +152,7 @@ const payments = (on: On): Pick<Store["Service"], "payment" | "payments" | "ende
         (row) => row && payment(row)
       )
     ),
-  payments: (filter) => on(Effect.map(paymentsMatching(filter), (found) => found.map(payment))),
+  payments: (filter) => on(Effect.map(rows<PaymentRow>(paymentsMatching(filter)), (found) => found.map(payment))),
   ended: (ids) =>
     on(
       Effect.map(
@@ -182,18 +196,52 @@ const keys = (on: On): Pick<Store["Service"], "idempotencyKey" | "apiKey"> => ({
     )
 })
 
-const journal = (on: On): Pick<Store["Service"], "events" | "lastEvent" | "eventOf"> => ({
+/** Columns for unnest: `asked` says for whom a row was found. */
+const streamsOf = (of: ReadonlyArray<Unread>) =>
+  of.flatMap(({ streams }, asked) => streams.map((stream) => ({ ...stream, asked })))
+const causesOf = (of: ReadonlyArray<Unread>) =>
+  of.flatMap(({ caused: { causes, ...rest } }, asked) => causes.map((cause) => ({ ...rest, cause, asked })))
+
+type UnreadRow = EventRecord & { readonly asked: number }
+
+/** One statement, so one moment: whoever sees an event sees what led to it. */
+export const unreadOf = (of: ReadonlyArray<Unread>, limit: number) => (sql: SqlClient) => {
+  const streams = streamsOf(of)
+  const causes = causesOf(of)
+  return sql<Array<UnreadRow>>`
+      select u.asked, e.* from unnest(${streams.map(({ asked }) => asked)}::int[],
+          ${streams.map(({ tp }) => tp)}::smallint[], ${streams.map(({ stream }) => stream)}::text[],
+          ${streams.map(({ after }) => after)}::int[]) as u(asked, tp, stream, after)
+        cross join lateral (select ${eventColumns(sql)} from journal.events j
+          where j.tp = u.tp and j.stream = u.stream and j.version > u.after order by j.version limit ${limit}) e
+      union all
+      select u.asked, e.* from unnest(${causes.map(({ asked }) => asked)}::int[],
+          ${causes.map(({ tp }) => tp)}::smallint[], ${causes.map(({ cause }) => cause)}::uuid[],
+          ${causes.map(({ after }) => after)}::int[]) as u(asked, tp, cause, after)
+        cross join lateral (select ${eventColumns(sql)} from journal.events j
+          where j.tp = u.tp and j.cause = u.cause and j.version > u.after order by j.n limit ${limit}) e`
+}
+
+const journal = (on: On): Pick<Store["Service"], "events" | "unread" | "lastEvent" | "eventOf"> => ({
   events: ({ tp, stream }, after, limit) =>
     on(
       rows<EventRecord & Row>(
-        (sql) => sql`select ${eventColumns(sql)} from journal.events
+        (sql) => sql`select ${eventColumns(sql)} from journal.events j
           where tp = ${tp} and stream = ${stream} and version > ${after} order by version limit ${limit}`
       )
+    ),
+  unread: (of, limit) =>
+    on(
+      Effect.map(rows<UnreadRow>(unreadOf(of, limit)), (found) => {
+        const lists: Array<Array<EventRecord>> = of.map(() => [])
+        for (const { asked, ...event } of found) lists[asked]?.push(event)
+        return lists
+      })
     ),
   lastEvent: ({ tp, stream }, version, types) =>
     on(
       first<EventRecord & Row>(
-        (sql) => sql`select ${eventColumns(sql)} from journal.events
+        (sql) => sql`select ${eventColumns(sql)} from journal.events j
           where tp = ${tp} and stream = ${stream} and version <= ${version} and type = any(${[...types]})
           order by version desc limit 1`
       )
@@ -201,7 +249,7 @@ const journal = (on: On): Pick<Store["Service"], "events" | "lastEvent" | "event
   eventOf: (tp, cause) =>
     on(
       first<EventRecord & Row>(
-        (sql) => sql`select ${eventColumns(sql)} from journal.events
+        (sql) => sql`select ${eventColumns(sql)} from journal.events j
           where tp = ${tp} and cause = ${cause} order by n limit 1`
       )
     )

@@ -5,6 +5,7 @@ import type { Idempotency } from "../idempotency.ts"
 import type { Owners } from "../owners.ts"
 import type { Readiness } from "../readiness.ts"
 import type { Store } from "../records.ts"
+import type { Streams } from "../streams.ts"
 import type { Wait } from "../wait.ts"
 
 export interface Parts {
@@ -15,4 +16,5 @@ export interface Parts {
   readonly idempotency: Idempotency
   readonly owners: Owners
   readonly wait: Wait
+  readonly streams: Streams
 }

@@ -34,7 +34,7 @@ export class World {
   readonly events: Array<EventRecord & { readonly tp?: number }> = []
   readonly keys = new Map<string, KeyRecord>()
   readonly submitted: Array<Submission> = []
-  readonly asked = { ended: 0, apiKey: 0, wallet: 0, idempotencyKey: 0 }
+  readonly asked = { ended: 0, unread: 0, apiKey: 0, wallet: 0, idempotencyKey: 0 }
   readonly apiKeys = new Map<string, ApiKeyRecord>([
     [hashOf(KEY), { id: "test", tenant: "default", scopes: SCOPES.join(" ") }],
     [hashOf(OTHER_KEY), { id: "other", tenant: "other", scopes: SCOPES.join(" ") }],
@@ -206,6 +206,16 @@ export class World {
       Effect.sync(() => ids.filter((id) => WITH_PROVIDER.some((state) => state === this.payments.get(id)?.progress))),
     events: ({ stream }, after, limit) =>
       Effect.sync(() => this.events.filter((e) => e.stream === stream && e.version > after).slice(0, limit)),
+    unread: (of, limit) =>
+      Effect.sync(() => {
+        this.asked.unread++
+        return of.map(({ streams, caused }) => [
+          ...streams.flatMap(({ stream, after }) =>
+            this.events.filter((e) => e.stream === stream && e.version > after).slice(0, limit)
+          ),
+          ...this.events.filter((e) => caused.causes.includes(e.cause) && e.version > caused.after)
+        ])
+      }),
     lastEvent: ({ stream }, version, types) =>
       Effect.sync(() =>
         this.events.findLast((e) => e.stream === stream && e.version <= version && types.includes(e.type))
