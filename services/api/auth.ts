@@ -4,7 +4,7 @@
  */
 import { hash } from "node:crypto"
 import { Effect } from "effect"
-import { Bounded } from "./bounded.ts"
+import { Bounded } from "../../shared/runtime/bounded.ts"
 import { type Problem, problem } from "./problem.ts"
 import type { Store, StoreUnavailable } from "./records.ts"
 import { putApiKey } from "./store.ts"

@@ -6,11 +6,11 @@
 
 import { hash } from "node:crypto"
 import { Effect } from "effect"
+import { Bounded } from "../../shared/runtime/bounded.ts"
 import type { RowTaken, SubmitFailure } from "../../shared/runtime/commands.ts"
 import type { Projected } from "../../shared/runtime/decider.ts"
 import type { Outcome } from "../../shared/runtime/journal/fold.ts"
 import type { Principal } from "./auth.ts"
-import { Bounded } from "./bounded.ts"
 import { canonical } from "./json.ts"
 import { invalidField, type Problem, problem } from "./problem.ts"
 import { idempotencyKeysTable, type KeyScope, type Store } from "./records.ts"

@@ -1,7 +1,7 @@
 /** Whose a wallet is and in which currency: this never changes, so the edge remembers it and reads it once. */
 import { Effect } from "effect"
+import { Bounded } from "../../shared/runtime/bounded.ts"
 import { isUuid } from "../../shared/runtime/ids.ts"
-import { Bounded } from "./bounded.ts"
 import { type Problem, problem } from "./problem.ts"
 import type { Store, StoreUnavailable } from "./records.ts"
 

@@ -169,13 +169,19 @@ const settled = (promise: PromiseLike<unknown>) =>
   )
 
 const tries = 5
+const backoff = Schedule.min([Schedule.exponential("50 millis", 1.5), Schedule.spaced("2 seconds")]).pipe(
+  Schedule.jittered,
+  Schedule.upTo({ times: tries - 2 })
+)
 
-/** `database_operation`: 5 tries, 50 ms to 2 s, times 1.5, with jitter. Wrap the whole transaction. */
+/**
+ * `database_operation`: 5 tries, 50 ms to 2 s, times 1.5, with jitter. Wrap the whole transaction. A schedule is only
+ * begun when something has failed: beginning one costs more than the rest of a statement's way through here.
+ */
 export const retryTransient = <A, E extends { readonly _tag: string }, R>(self: Effect.Effect<A, E, R>) =>
-  Effect.retry(self, {
-    while: (error) => error._tag === "Serialization" || error._tag === "Deadlock",
-    schedule: Schedule.min([Schedule.exponential("50 millis", 1.5), Schedule.spaced("2 seconds")]).pipe(
-      Schedule.jittered,
-      Schedule.upTo({ times: tries - 1 })
-    )
+  Effect.catch(self, (failure): Effect.Effect<A, E, R> => {
+    if (!conflicted(failure)) return Effect.fail(failure)
+    return Effect.delay(Effect.retry(self, { while: conflicted, schedule: backoff }), "50 millis")
   })
+
+const conflicted = ({ _tag }: { readonly _tag: string }): boolean => _tag === "Serialization" || _tag === "Deadlock"

@@ -2,7 +2,7 @@
  * One wire request and what became of it. Effect's client over fetch, because the official SDKs hide retries, wait for
  * ever, or turn a cut answer into an empty success.
  */
-import { Cause, Duration, Effect, Exit, Option, Schedule } from "effect"
+import { Cause, Clock, Context, Effect, Exit, Option, Random } from "effect"
 import { FetchHttpClient, HttpClient, type HttpClientError, type HttpClientRequest } from "effect/http"
 import { isJson, type Json } from "./json.ts"
 
@@ -55,6 +55,15 @@ const read = (client: HttpClient.HttpClient, request: HttpClientRequest.HttpClie
     return { kind: "reply", status, body: parse(body.value), headers } satisfies Reply
   })
 
+/**
+ * A provider is no part of our trace, a redirect would carry our credentials elsewhere, and the call has its span already.
+ */
+const MANNER = Context.empty().pipe(
+  Context.add(HttpClient.TracerPropagationEnabled, false),
+  Context.add(HttpClient.TracerDisabledWhen, () => true),
+  Context.add(FetchHttpClient.RequestInit, { redirect: "manual" })
+)
+
 /** Waits at most so long for the whole answer, body included; then the connection is dropped. */
 export const exchange = (
   client: HttpClient.HttpClient,
@@ -66,9 +75,7 @@ export const exchange = (
       duration: timeout_ms,
       orElse: () => Effect.succeed<Reply>({ kind: "silence", reason: "timeout", sent: true })
     }),
-    // A provider is no part of our trace, and a redirect would carry our credentials elsewhere.
-    Effect.provideService(HttpClient.TracerPropagationEnabled, false),
-    Effect.provideService(FetchHttpClient.RequestInit, { redirect: "manual" })
+    Effect.provide(MANNER)
   )
 
 /** Worth asking again: nothing definite was said. */
@@ -78,26 +85,27 @@ export const isTransient = (reply: Reply): boolean =>
 const isUnreadable = (reply: Reply): boolean =>
   reply.kind === "reply" && reply.body === undefined && reply.status !== 204
 
-/** For calls that cannot take money: 3 tries, 100 ms doubling up to 5 s, jittered. */
-const GATEWAY_CALL = Schedule.min([Schedule.exponential("100 millis", 2), Schedule.spaced("5 seconds")]).pipe(
-  Schedule.jittered,
-  Schedule.upTo({ times: 2 })
-)
+/** For calls that cannot take money: 3 tries, 100 ms doubling up to 5 s, jittered (0.8 to 1.2 of it). */
+const TRIES_MAX = 3
+const pauseMs = (tries: number, random: number): number =>
+  Math.min(100 * 2 ** (tries - 1), 5_000) * (0.8 + 0.4 * random)
 
 const TRY_LEAST_MS = 2_000
 
 /** Several tries within `timeout_ms`: each takes a third of it, where that is long enough for an answer. */
-export const persistently = (timeout_ms: number, send: (timeout_ms: number) => Effect.Effect<Reply>) => {
-  const each = Math.max(timeout_ms / 3, Math.min(timeout_ms, TRY_LEAST_MS))
-  let last: Reply = { kind: "silence", reason: "timeout", sent: true }
-  return send(each).pipe(
-    Effect.tap((reply) => Effect.sync(() => (last = reply))),
-    Effect.flatMap((reply) => (isTransient(reply) ? Effect.fail(reply) : Effect.succeed(reply))),
-    Effect.retry(GATEWAY_CALL),
-    Effect.catch((reply) => Effect.succeed(reply)),
-    Effect.timeoutOrElse({ duration: Duration.millis(timeout_ms), orElse: () => Effect.sync(() => last) })
-  )
-}
+export const persistently = (timeout_ms: number, send: (timeout_ms: number) => Effect.Effect<Reply>) =>
+  Effect.gen(function* () {
+    const each = Math.max(timeout_ms / 3, Math.min(timeout_ms, TRY_LEAST_MS))
+    const began = yield* Clock.currentTimeMillis
+    let reply = yield* send(each)
+    for (let tries = 1; tries < TRIES_MAX && isTransient(reply); tries++) {
+      yield* Effect.sleep(pauseMs(tries, yield* Random.next))
+      const left = began + timeout_ms - (yield* Clock.currentTimeMillis)
+      if (left <= 0) break
+      reply = yield* send(Math.min(each, left))
+    }
+    return reply
+  })
 
 export const reasonOf = (reply: Reply): string => {
   if (reply.kind === "silence") return reply.reason

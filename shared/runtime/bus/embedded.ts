@@ -13,20 +13,20 @@ const TAIL_MAX = 1_024
 /** Records one read from the store brings (MISSION 10.5: replay in batches of 1000). */
 const FETCH_MAX = 1_000
 
-/** The last records of one partition. Offsets are dense, so a record's place is known by arithmetic. */
+/** The last records of one partition, in a ring: offsets are dense, so a record's place is known by arithmetic. */
 class Tail {
-  readonly records = new Map<number, LogRecord>()
+  private readonly ring: Array<LogRecord | undefined> = []
   head: number
   constructor(head: number) {
     this.head = head
   }
   push(record: LogRecord): void {
-    this.records.set(record.off, record)
+    this.ring[record.off % TAIL_MAX] = record
     if (record.off >= this.head) this.head = record.off + 1
-    if (this.records.size > TAIL_MAX) {
-      const oldest = this.records.keys().next()
-      if (!oldest.done) this.records.delete(oldest.value)
-    }
+  }
+  at(off: number): LogRecord | undefined {
+    const record = this.ring[off % TAIL_MAX]
+    return record?.off === off ? record : undefined
   }
 }
 
@@ -42,7 +42,7 @@ class Reader {
   }
   take(into: Array<LogRecord>, max: number): void {
     while (into.length < max) {
-      const record = this.tail.records.get(this.next) ?? this.fromFetched()
+      const record = this.tail.at(this.next) ?? this.fromFetched()
       if (record === undefined) return
       into.push(record)
       this.next++
@@ -53,7 +53,7 @@ class Reader {
     return first === undefined ? undefined : this.fetched[this.next - first.off]
   }
   lacks(): boolean {
-    return this.next < this.tail.head && !this.tail.records.has(this.next) && this.fromFetched() === undefined
+    return this.next < this.tail.head && this.tail.at(this.next) === undefined && this.fromFetched() === undefined
   }
 }
 

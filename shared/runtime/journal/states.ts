@@ -1,32 +1,23 @@
-/**
- * States of streams in memory, least recently used out first. A state enters only after the commit that made it has
- * answered.
- */
+/** States of streams in memory. A state enters only after the commit that made it has answered. */
+import { Bounded } from "../bounded.ts"
+
 export class States<A> {
-  private readonly max: number
-  private readonly entries = new Map<string, A>()
+  private readonly entries: Bounded<string, A>
   /** Streams somebody else may have written: read the store before trusting any guess about them. */
   private readonly doubts = new Set<string>()
 
+  /** Between half of `max` and `max` states are kept, those used lately. */
   constructor(max: number) {
-    this.max = max
+    this.entries = new Bounded(max)
   }
 
   get(stream: string): A | undefined {
-    const state = this.entries.get(stream)
-    if (state === undefined) return undefined
-    this.entries.delete(stream)
-    this.entries.set(stream, state)
-    return state
+    return this.entries.get(stream)
   }
 
   set(stream: string, state: A): void {
-    this.doubts.delete(stream)
-    this.entries.delete(stream)
+    if (this.doubts.size > 0) this.doubts.delete(stream)
     this.entries.set(stream, state)
-    if (this.entries.size <= this.max) return
-    const oldest = this.entries.keys().next()
-    if (!oldest.done) this.entries.delete(oldest.value)
   }
 
   doubt(stream: string): void {

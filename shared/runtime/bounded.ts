@@ -1,5 +1,5 @@
 /**
- * A map that forgets what was not used lately: what the edge remembers is bounded. Two generations instead of a list
+ * A map that forgets what was not used lately, so that what a process remembers is bounded. Two generations instead of a list
  * in order of use: when the young one is full it becomes the old one, and what was old and unused is gone at once.
  * (Deleting the oldest key of one large Map doubles a request's CPU after 100,000 entries, measured.)
  */
@@ -27,5 +27,21 @@ export class Bounded<Key, Value> {
       this.young = new Map()
     }
     this.young.set(key, value)
+  }
+
+  delete(key: Key): void {
+    this.young.delete(key)
+    this.old.delete(key)
+  }
+
+  /** What is kept now; a key may stand in it twice. */
+  *keys(): Iterable<Key> {
+    yield* this.old.keys()
+    yield* this.young.keys()
+  }
+
+  clear(): void {
+    this.young = new Map()
+    this.old = new Map()
   }
 }
