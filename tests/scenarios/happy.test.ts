@@ -41,20 +41,23 @@ test("10.1 the timeline tells the whole story in order", async () => {
     const { data } = JSON.parse((await api.get(`/api/v1/payments/${payment.id}/timeline`)).text)
     return data as ReadonlyArray<{ type: string; data: { step?: string }; time: string }>
   }
-  const events = await eventually("the end", look, (seen) => seen.some(({ type }) => type === "SagaCompleted"))
+  const events = await eventually("the end", look, (seen) => seen.some(({ type }) => type === "UserNotified"))
   expect(events.map(({ type, data }) => (data.step === undefined ? type : `${type} ${data.step}`))).toEqual([
     "PaymentInitiated",
     "SagaStarted",
     "PaymentValidated",
     "SagaStepCompleted ValidatePayment",
+    "WalletBalanceChecked",
     "SagaStepCompleted CheckWalletBalance",
+    "WalletDeducted",
     "SagaStepCompleted DeductWalletBalance",
     "GatewayRequestSent",
     "GatewayResponseReceived",
     "SagaStepCompleted ProcessWithGateway",
     "PaymentCompleted",
     "SagaStepCompleted ConfirmPayment",
-    "SagaCompleted"
+    "SagaCompleted",
+    "UserNotified"
   ])
   expect(events.map(({ time }) => time)).toEqual(events.map(({ time }) => time).toSorted())
 })

@@ -70,6 +70,8 @@ export const startPlatform = async ({ env = {} }: { readonly env?: Environment }
     stop: async () => {
       running.kill("SIGTERM")
       await gone()
+      // An end with a failure, or before it was told to, has its reason there.
+      if ((await running.exited) !== 0) console.error(running.printed())
       await sql.end()
       await database.drop()
       rmSync(dataDir, { recursive: true, force: true })
