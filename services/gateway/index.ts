@@ -1,9 +1,9 @@
 /** What composition needs of the gateway. */
 import { Layer } from "effect"
-import { FetchHttpClient } from "effect/http"
 import { Breaker } from "./breakers.ts"
 import { performWith } from "./effects.ts"
 import { gatewayDecider } from "./gateway.ts"
+import { providerHttpClient } from "./provider/client.ts"
 import { Providers } from "./provider/registry.ts"
 import { type GatewaySettings, gatewaySettings } from "./settings.ts"
 import { tables } from "./store.ts"
@@ -16,7 +16,7 @@ export const gateway = {
   layers: (settings: GatewaySettings) =>
     Layer.mergeAll(
       Breaker.memory(settings.breaker),
-      Providers.layer(settings.providers).pipe(Layer.provide(FetchHttpClient.layer))
+      Providers.layer(settings.providers).pipe(Layer.provide(providerHttpClient))
     )
 }
 

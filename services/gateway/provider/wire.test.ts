@@ -1,12 +1,13 @@
 // What goes over the wire, byte by byte where it matters, and PayPal's token under load.
 import { describe, expect, test } from "bun:test"
 import { Effect, Redacted } from "effect"
-import { FetchHttpClient, HttpClient, type HttpClientRequest, HttpClientResponse } from "effect/http"
+import { HttpClient, type HttpClientRequest, HttpClientResponse } from "effect/http"
 import Stripe from "stripe"
 import type { Currency, Minor } from "../../../shared/contract/money.ts"
 import { minor } from "../../../shared/contract/money.ts"
 import type { ProviderCall } from "../calls.ts"
 import { NOON, PAYMENT } from "../testing.ts"
+import { providerHttpClient } from "./client.ts"
 import { safeUrl } from "./http.ts"
 import { orderBody, paypal } from "./paypal.ts"
 import { createForm, formOf, stripe } from "./stripe.ts"
@@ -203,7 +204,7 @@ test("a redirect is no answer and is not followed; nobody listening means nothin
       const settings = { secret: Redacted.make("s"), payment_method: "pm", timeout_ms: 1000, replay_ms: 1e15 }
       const port = stripe(yield* HttpClient.HttpClient, { url, ...settings })
       return yield* port.charge({ ...callOf(minor(1000n), "USD"), handle: "pi_1" })
-    }).pipe(Effect.provide(FetchHttpClient.layer))
+    }).pipe(Effect.provide(providerHttpClient))
   expect(await Effect.runPromise(at(`http://127.0.0.1:${server.port}`))).toMatchObject({
     outcome: "unknown",
     reason: "http_307"
