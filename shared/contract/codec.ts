@@ -32,10 +32,14 @@ export const encodeData = (type: string, data: unknown): Json => {
   return codec.encode(data as Json)
 }
 
-const shared = ({ time, partitionkey, correlationid, traceparent, actor, schema, type, data }: Message) => ({
+/** Most streams are named after what correlates them (`saga-{payment id}`): then it is not said twice. */
+const correlated = (subject: string, correlationid: string): boolean => subject.endsWith(`-${correlationid}`)
+const correlationOf = (subject: string): string => subject.slice(subject.indexOf("-") + 1)
+
+const shared = ({ time, subject, partitionkey, correlationid, traceparent, actor, schema, type, data }: Message) => ({
   time: new Date(time).toISOString(),
   partitionkey,
-  correlationid,
+  ...(correlated(subject, correlationid) ? {} : { correlationid }),
   ...(traceparent === undefined ? {} : { traceparent }),
   actor,
   schema,
@@ -92,7 +96,7 @@ export const decode = (body: string, columns?: Columns): Result.Result<Message, 
     time,
     tenant: tenantOf(text("partitionkey")),
     partitionkey: text("partitionkey"),
-    correlationid: text("correlationid"),
+    correlationid: text("correlationid") || correlationOf(text("subject")),
     causationid: text("causationid"),
     ...(raw["traceparent"] === undefined ? {} : { traceparent: text("traceparent") }),
     actor: text("actor"),
