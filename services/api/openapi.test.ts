@@ -1,8 +1,17 @@
 /** The document says what is served: every route, every answer, no reference into nothing. */
-import { afterAll, expect, test } from "bun:test"
-import { startApi, World } from "./testing/world.ts"
+import { afterAll, describe, expect, test } from "bun:test"
+import { Schema } from "effect"
+import { Payment, TimelineEvent } from "./resources.ts"
+import type { Route } from "./route.ts"
+import { sentIn } from "./testing/sse.ts"
+import { PAYMENT, story } from "./testing/story.ts"
+import { KEY, startApi, WALLET, World } from "./testing/world.ts"
 
-const { api, call, stop } = await startApi(new World())
+const world = new World()
+world.addWallet({ id: WALLET, user_id: "eve" })
+world.addPayment({ id: PAYMENT, status: "COMPLETED" })
+world.events.push(...story)
+const { api, call, stop } = await startApi(world)
 afterAll(stop)
 
 interface Json {
@@ -15,15 +24,19 @@ const at = (pointer: string): unknown =>
     .slice(2)
     .split("/")
     .reduce((node: Json | undefined, key: string) => node?.[key.replaceAll("~1", "/").replaceAll("~0", "~")], document)
+const operationOf = ({ method, path }: Route): Json =>
+  at(`#/paths/${path.replaceAll("/", "~1")}/${method.toLowerCase()}`) as Json
+const strictly = (schema: Schema.Top) =>
+  Schema.decodeUnknownSync(schema as Schema.Codec<unknown, unknown>, { onExcessProperty: "error" })
 
 test("names OpenAPI 3.1 and every route, with its answers", () => {
   expect(document["openapi"] as unknown).toBe("3.1.0")
-  for (const { method, path, answers, problems } of api.routes) {
-    const operation = at(`#/paths/${path.replaceAll("/", "~1")}/${method.toLowerCase()}`) as Json
-    expect(Object.keys(operation["responses"] as Json)).toEqual(expect.arrayContaining(Object.keys(answers)))
-    expect(problems.length === 0 || operation["responses"] !== undefined).toBe(true)
+  for (const route of api.routes) {
+    const responses = Object.keys(operationOf(route)["responses"] as Json)
+    expect(responses).toEqual(expect.arrayContaining(Object.keys(route.answers)))
   }
-  expect(Object.keys(document["paths"] as Json).length).toBe(new Set(api.routes.map(({ path }) => path)).size)
+  const paths = Object.values(document["paths"] as Json).flatMap((item) => Object.keys(item))
+  expect(paths.length).toBe(api.routes.length)
 })
 
 test("every reference leads somewhere", () => {
@@ -46,4 +59,72 @@ test("a payment's request is closed, and its amount a bounded integer", () => {
 test("an operation id is used once", () => {
   const ids = api.routes.map(({ operation }) => operation)
   expect(new Set(ids).size).toBe(ids.length)
+})
+
+describe("examples", () => {
+  test("are what the schemas say", () => {
+    for (const { body, answers } of api.routes) {
+      if (body?.example !== undefined) strictly(body.schema)(body.example)
+      for (const { schema, example, type } of Object.values(answers))
+        if (schema !== undefined && example !== undefined && type === undefined) strictly(schema)(example)
+    }
+  })
+
+  test("are there for whatever moves money", () => {
+    for (const route of api.routes.filter(({ key, operation }) => key !== undefined || operation === "cancelPayment")) {
+      expect([route.operation, route.body?.example]).not.toContain(undefined)
+      for (const { example } of Object.values(route.answers))
+        expect([route.operation, example]).not.toContain(undefined)
+    }
+  })
+
+  test("the stream's is a stream", () => {
+    const stream = api.routes.find(({ operation }) => operation === "streamPayment")
+    const [told, end] = sentIn(String(stream?.answers[200]?.example))
+    strictly(TimelineEvent)(told?.data)
+    strictly(Payment)(end?.data)
+  })
+})
+
+describe("every route answers what it says it answers", () => {
+  const path = ({ path }: Route) => path.replace("{id}", path.includes("payments") ? PAYMENT : WALLET)
+  const headers = (route: Route) => ({
+    ...(route.body === undefined ? {} : { "content-type": "application/json" }),
+    ...(route.key === undefined ? {} : { "idempotency-key": `documented-${route.operation}` })
+  })
+  const valid = (route: Route) => {
+    const example = route.body?.example ?? { reason: "stolen phone" }
+    return JSON.stringify(route.operation === "pay" ? { ...example, wallet_id: WALLET } : example)
+  }
+  const answered = async (route: Route, response: Response) => {
+    const documented = (operationOf(route)["responses"] as Json)[String(response.status)]
+    expect([route.operation, response.status, documented]).not.toContain(undefined)
+    const resolved = "$ref" in (documented as Json) ? (at(String(documented?.["$ref"])) as Json) : documented
+    const type = response.headers.get("content-type")?.split(";")[0] ?? ""
+    const text = await response.text()
+    if (text !== "") expect(Object.keys(resolved?.["content"] ?? { [type]: {} })).toContain(type)
+    return text
+  }
+
+  test.each(api.routes.map((route) => [`${route.method} ${route.path}`, route] as const))("%s", async (_, route) => {
+    const body = route.body === undefined ? undefined : valid(route)
+    const response = await call(route.method, path(route), { headers: headers(route), ...(body && { body }) })
+    expect(response.status).toBeLessThan(route.operation === "cancelPayment" ? 410 : 300)
+    await answered(route, response)
+    if (route.scope === undefined) return
+    await answered(route, await call(route.method, path(route), { key: null }))
+    await answered(route, await call(route.method, `${path(route)}?limit=x&at=x&from=x&cursor=x&last_event_id=x`))
+    await answered(route, await call(route.method, path(route).replace(/[0-9a-f]{8}-/, "00000000-")))
+    if (body === undefined) return
+    for (const wrong of ["", "[", '{"amount":"1"}', JSON.stringify({ ...JSON.parse(body), unknown: 1 })])
+      await answered(route, await call(route.method, path(route), { headers: headers(route), body: wrong }))
+  })
+
+  test("and with a method that none has, nothing", async () => {
+    for (const route of api.routes) {
+      const response = await call("DELETE", path(route), { headers: { authorization: `Bearer ${KEY}` } })
+      expect([route.path, response.status]).toEqual([route.path, 405])
+      expect(response.headers.get("allow")).toContain(route.method)
+    }
+  })
 })

@@ -77,7 +77,7 @@ const operation = (route: Route, shown: Schemas): Json => ({
         requestBody: {
           required: !route.body.optional,
           description: `At most ${BODY_MAX} bytes; unknown fields are refused.`,
-          content: { "application/json": { schema: shown.of(route.body.schema, "error") } }
+          content: { "application/json": { schema: shown.of(route.body.schema, "error"), example: route.body.example } }
         }
       }),
   responses: responses(route, shown)

@@ -123,7 +123,7 @@ export class Store extends Context.Service<
     readonly atProvider: (ids: ReadonlyArray<string>) => Read<ReadonlyArray<string>>
     /** A stream's events after a version, in order. */
     readonly events: (at: StreamAt, after: number, limit: number) => Read<ReadonlyArray<EventRecord>>
-    /** For each of them its events, at most `limit` a stream, as one moment shows them: what is caused, with its cause. */
+    /** For each of them its events, at most `limit` a stream, as one moment shows them: effects with their causes. */
     readonly unread: (of: ReadonlyArray<Unread>, limit: number) => Read<ReadonlyArray<ReadonlyArray<EventRecord>>>
     /** The last of these types at or before the version. */
     readonly lastEvent: (at: StreamAt, version: number, types: ReadonlyArray<string>) => Read<EventRecord | undefined>

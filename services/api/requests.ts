@@ -69,16 +69,22 @@ export const CancelRequest = Schema.Struct({ reason: Schema.optionalKey(Text) })
 
 export interface Body<B> {
   readonly schema: Schema.Top
+  /** As a client writes it. */
+  readonly example?: unknown
   readonly decode: (json: unknown) => Result.Result<B, Problem>
   /** True where a request without a body means `{}`. */
   readonly optional: boolean
 }
 
 /** Built once per route: unknown fields are refused, and every wrong field is named, not only the first. */
-export const body = <B>(schema: Schema.Codec<B, unknown>, options: { readonly optional?: boolean } = {}): Body<B> => {
+export const body = <B>(
+  schema: Schema.Codec<B, unknown>,
+  options: { readonly optional?: boolean; readonly example?: unknown } = {}
+): Body<B> => {
   const decode = Schema.decodeUnknownResult(schema, { errors: "all", onExcessProperty: "error" })
   return {
     schema,
+    example: options.example,
     decode: (json) => Result.mapError(decode(json), ({ issue }) => invalid(issue)),
     optional: options.optional === true
   }

@@ -167,7 +167,7 @@ export const eventView = ({ id, stream, version, type, cause, body }: EventRecor
     version,
     time: text("time"),
     caused_by: cause,
-    correlation_id: text("correlationid"),
+    correlation_id: Result.isSuccess(message) ? message.success.correlationid : text("correlationid"),
     actor: text("actor"),
     data: (Result.isSuccess(message)
       ? withIntegers(raw["data"], message.success.data)

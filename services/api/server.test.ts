@@ -8,6 +8,8 @@ import { Api } from "./app.ts"
 import { Readiness } from "./readiness.ts"
 import { Store } from "./records.ts"
 import { ApiServer } from "./server.ts"
+import { listen } from "./testing/sse.ts"
+import { PAYMENT, story } from "./testing/story.ts"
 import { KEY, WALLET, World } from "./testing/world.ts"
 
 const start = async (world: World) => {
@@ -114,6 +116,43 @@ test("going down: no new requests, those in flight are answered", async () => {
   await stopped
   expect(performance.now() - began).toBeLessThan(2_000)
   expect(await fetch(url).catch(() => "refused")).toBe("refused")
+})
+
+const streamOf = async (url: string, init: RequestInit = {}) =>
+  await fetch(`${url}/api/v1/payments/${PAYMENT}/stream`, { headers: { authorization: `Bearer ${KEY}` }, ...init })
+
+test("a stream over the wire: told as it happens, let go when its client leaves, never opened by a HEAD", async () => {
+  const world = new World()
+  world.addPayment({ id: PAYMENT })
+  const { url, stop } = await start(world)
+  expect((await streamOf(url, { method: "HEAD" })).status).toBe(200)
+  await Bun.sleep(60)
+  expect(world.asked.unread).toBe(0)
+  const leaving = new AbortController()
+  const client = listen((await streamOf(url, { signal: leaving.signal })).body as ReadableStream<Uint8Array>)
+  world.events.push(...story.slice(0, 2))
+  await Bun.sleep(100)
+  expect(client.sent().map(({ event }) => event)).toEqual(["PaymentInitiated", "SagaStarted"])
+  leaving.abort()
+  await client.end().catch(() => "aborted")
+  await Bun.sleep(200)
+  const left = world.asked.unread
+  await Bun.sleep(700)
+  expect(world.asked.unread).toBe(left)
+  await stop()
+})
+
+test("going down: streams end at once, with a hint when to come again", async () => {
+  const world = new World()
+  world.addPayment({ id: PAYMENT })
+  const { url, stop } = await start(world)
+  const client = listen((await streamOf(url)).body as ReadableStream<Uint8Array>)
+  await Bun.sleep(50)
+  const began = performance.now()
+  const stopped = stop()
+  expect(await client.end()).toBe("retry: 1000\n\n".repeat(2))
+  await stopped
+  expect(performance.now() - began).toBeLessThan(1_000)
 })
 
 test("going down: who waits too long gets the payment as it stands", async () => {

@@ -44,6 +44,8 @@ const LOOK_EVERY_MS = 10
 /** Those who wait for a payment have this long to see its end. */
 const WAITERS_MS = 5_000
 const ANSWERS_MS = 5_000
+/** A client that reads no more keeps nobody. */
+const LAST_BYTES_MS = 1_000
 
 const drain = (api: Api["Service"], readiness: Readiness["Service"], server: ReturnType<typeof listen>) =>
   Effect.gen(function* () {
@@ -54,6 +56,8 @@ const drain = (api: Api["Service"], readiness: Readiness["Service"], server: Ret
     yield* until(() => api.inFlight() === 0, WAITERS_MS)
     api.release()
     yield* until(() => api.inFlight() === 0, ANSWERS_MS)
+    // What is answered is not yet with the client: the last bytes of answers and streams.
+    yield* until(() => server.pendingRequests === 0, LAST_BYTES_MS)
     let closed = false
     server.stop(true)
     stopped.then(() => {

@@ -6,6 +6,7 @@ import { type TestDatabase, testDatabase } from "../../infra/testing/postgres.ts
 import { EXAMPLE } from "../../shared/contract/catalogue.ts"
 import { encodeEvent } from "../../shared/contract/codec.ts"
 import { type Currency, MAX_MINOR, minor } from "../../shared/contract/money.ts"
+import { timeOfUuidv7, uuidv5 } from "../../shared/runtime/ids.ts"
 import { query, Sql } from "../../shared/runtime/postgres.ts"
 import { ensureDevelopmentKey, hashOf } from "./auth.ts"
 import { balanceAt } from "./history.ts"
@@ -23,7 +24,7 @@ const read = <A>(f: (store: Store["Service"]) => Effect.Effect<A, unknown>) => r
 const walletId = EXAMPLE.wallet
 const id = (n: number) => `01935d6e-7c3a-7b1e-9a44-00000000000${n}`
 const cause = (n: number) => `01935d6e-0000-7b1e-9a44-00000000000${n}`
-const T = 1_800_000_000_000
+const T = timeOfUuidv7(id(1))
 
 beforeAll(async () => {
   const journal = { service: "journal", dir: at("shared/runtime/journal") }
@@ -169,6 +170,27 @@ test("a stream's events, the last of some types, and the one a command caused", 
   expect(await read((store) => store.lastEvent(stream, 3, ["WalletCredited"]))).toMatchObject({ version: 2 })
   expect(await read((store) => store.eventOf(70, cause(4)))).toMatchObject({ version: 4, type: "WalletCredited" })
   expect(await read((store) => store.eventOf(71, cause(4)))).toBeUndefined()
+})
+
+test("what readers have not seen: of streams after a version, of a wallet what some commands caused", async () => {
+  const caused = { tp: 70, causes: [cause(2), cause(4), uuidv5("nothing", "caused")], after: 0 }
+  const lists = await read((store) =>
+    store.unread(
+      [
+        { streams: [{ ...stream, after: 2 }], caused: { ...caused, after: 9 } },
+        { streams: [{ tp: 71, stream: stream.stream, after: 0 }], caused },
+        { streams: [{ ...stream, after: 0 }], caused: { ...caused, after: 3 } }
+      ],
+      2
+    )
+  )
+  expect(lists.map((list) => list.map(({ version }) => version))).toEqual([
+    [3, 4],
+    [2, 4],
+    [1, 2, 4]
+  ])
+  expect(lists[0]?.[1]).toEqual((await read((store) => store.eventOf(70, cause(4)))) as never)
+  expect(await read((store) => store.unread([], 2))).toEqual([])
 })
 
 test("the balance at any moment", async () => {

@@ -81,8 +81,10 @@ const WORDS: Readonly<Record<string, Words>> = {
   GatewayResponseReceived: answered,
   GatewayTimeoutOccurred: (data) =>
     `${text(data, "provider")} gave no usable answer (${text(data, "reason")}): ${OUTCOMES["unknown"]}`,
-  GatewayFallbackTriggered: (data) =>
-    `${text(data, "fallback_provider")} instead of ${text(data, "primary_provider")}: ${text(data, "primary_failure_reason")}`,
+  GatewayFallbackTriggered: (data) => {
+    const [other, first] = [text(data, "fallback_provider"), text(data, "primary_provider")]
+    return `${other} instead of ${first}: ${text(data, "primary_failure_reason")}`
+  },
   GatewayQueued: reason,
   GatewayPaymentFailed: reason,
   GatewayCloseRefused: reason,

@@ -1,6 +1,7 @@
 /** The story of a payment: read at once, or told as it happens. */
 import { Effect } from "effect"
 import { isUuid } from "../../../shared/runtime/ids.ts"
+import * as examples from "../examples.ts"
 import { invalidField, problem } from "../problem.ts"
 import { Timeline, TimelineEvent } from "../resources.ts"
 import { type Answer, json } from "../responses.ts"
@@ -27,7 +28,7 @@ const timeline = (parts: Parts): Route =>
     summary: "Every event, saga step and provider attempt of a payment, in order, with times and causes",
     scope: "payments:read",
     parameters: [ID],
-    answers: { 200: { says: "The events", schema: Timeline } },
+    answers: { 200: { says: "The events", schema: Timeline, example: examples.timeline.answers } },
     problems: ["PAYMENT_NOT_FOUND"],
     handle: Effect.fnUntraced(function* (request) {
       const telling = new Telling(request.principal.tenant, yield* paymentFound(parts, request))
@@ -59,7 +60,8 @@ const stream = (parts: Parts): Route =>
           "`notification` (what the user was told), then `end` with the payment. A stream that closes without `end` " +
           "is to be resumed.",
         schema: TimelineEvent,
-        type: "text/event-stream"
+        type: "text/event-stream",
+        example: examples.streamPayment.answers
       },
       204: { says: "The client has heard everything, `end` included: it need not come again" }
     },

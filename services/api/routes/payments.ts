@@ -4,6 +4,7 @@ import { minor } from "../../../shared/contract/money.ts"
 import { reach } from "../../../shared/runtime/crashpoint.ts"
 import { isUuid, uuidv5 } from "../../../shared/runtime/ids.ts"
 import { toPayment } from "../commands.ts"
+import * as examples from "../examples.ts"
 import { fingerprint, keyScope } from "../idempotency.ts"
 import { mismatch } from "../owners.ts"
 import { type Preference, preferenceOf } from "../prefer.ts"
@@ -47,11 +48,11 @@ const pay = (parts: Parts): Route =>
     summary: "Pay out of a wallet; answers when the payment has ended, or with 202 when the wait is over",
     scope: "payments:write",
     parameters: [PREFER],
-    body: body(PaymentRequest),
+    body: body(PaymentRequest, { example: examples.pay.asks }),
     key: "required",
     answers: {
-      201: { says: "Completed", schema: Payment },
-      202: { says: "Not ended yet: see Location", schema: Payment }
+      201: { says: "Completed", schema: Payment, example: examples.pay.answers },
+      202: { says: "Not ended yet: see Location", schema: Payment, example: examples.pay.waits }
     },
     problems: [
       "WALLET_NOT_FOUND",
@@ -147,10 +148,10 @@ const cancel = (parts: Parts): Route =>
     summary: "Cancel while no provider was asked; repeating it is no mistake",
     scope: "payments:write",
     parameters: [ID, PREFER],
-    body: body(CancelRequest, { optional: true }),
+    body: body(CancelRequest, { optional: true, example: examples.cancelPayment.asks }),
     answers: {
-      200: { says: "Cancelled, the money is back", schema: Payment },
-      202: { says: "Asked for, not decided yet: see Location", schema: Payment }
+      200: { says: "Cancelled, the money is back", schema: Payment, example: examples.cancelPayment.answers },
+      202: { says: "Asked for, not decided yet: see Location", schema: Payment, example: examples.cancelPayment.waits }
     },
     problems: ["PAYMENT_NOT_FOUND", "PAYMENT_NOT_CANCELLABLE"],
     handle: (request) => cancelled(parts, request)

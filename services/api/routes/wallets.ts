@@ -4,8 +4,10 @@ import { decode, partitionKey } from "../../../shared/contract/codec.ts"
 import type { Message } from "../../../shared/contract/envelope.ts"
 import { minor } from "../../../shared/contract/money.ts"
 import { topicPartition } from "../../../shared/contract/topics.ts"
+import { type NotAccepted, RowTaken } from "../../../shared/runtime/commands.ts"
 import type { Outcome } from "../../../shared/runtime/journal/fold.ts"
 import { toWallet } from "../commands.ts"
+import { creditWallet, openWallet } from "../examples.ts"
 import { fingerprint, keyScope } from "../idempotency.ts"
 import { mismatch } from "../owners.ts"
 import { problem } from "../problem.ts"
@@ -38,9 +40,9 @@ const open = ({ commands, ids, idempotency, store }: Parts): Route => {
     operation: "openWallet",
     summary: "Open a wallet: one per user and currency",
     scope: "wallets:write",
-    body: body(WalletRequest),
+    body: body(WalletRequest, { example: openWallet.asks }),
     key: "optional",
-    answers: { 201: { says: "The wallet", schema: Wallet } },
+    answers: { 201: { says: "The wallet", schema: Wallet, example: openWallet.answers } },
     problems: ["WALLET_EXISTS"],
     handle: (request) => {
       const { now, principal } = request
@@ -59,7 +61,10 @@ const open = ({ commands, ids, idempotency, store }: Parts): Route => {
         resource: { name: "wallet_id", id },
         now,
         leaseMs: LEASE_MS,
-        submit: (rows) => alone(`${tenant} ${user_id} ${currency}`, commands.wallet({ message, rows })),
+        submit: (rows) =>
+          alone(`${tenant} ${user_id} ${currency}`, commands.wallet({ message, rows })).pipe(
+            Effect.catchTag("NotAccepted", (failure) => twinOr(failure, store.walletOf(tenant, user_id, currency), id))
+          ),
         first: () => stored(id),
         taken: (taken) =>
           taken.constraint.includes("owners")
@@ -72,6 +77,22 @@ const open = ({ commands, ids, idempotency, store }: Parts): Route => {
     }
   })
 }
+
+const TWIN_WITHIN_MS = 1_000
+
+/** Twins that met in one commit all the same: the second learns whose wallet stands, or else is told to come back. */
+const twinOr = (
+  failure: NotAccepted,
+  find: Effect.Effect<WalletRecord | undefined, ApiFailure>,
+  id: string
+): Effect.Effect<never, RowTaken | NotAccepted> =>
+  find.pipe(
+    Effect.timeout(TWIN_WITHIN_MS),
+    Effect.catch(() => Effect.succeed(undefined)),
+    Effect.flatMap((twin) =>
+      Effect.fail(twin === undefined || twin.id === id ? failure : new RowTaken({ constraint: "owners" }))
+    )
+  )
 
 /** Twins of one user must not meet in one commit, where the second row would be a defect: they go in turn. */
 const oneAtATime = () => {
@@ -118,9 +139,11 @@ const credit = ({ commands, ids, idempotency, owners, store }: Parts): Route =>
     summary: "Top up",
     scope: "wallets:write",
     parameters: [ID],
-    body: body(CreditRequest),
+    body: body(CreditRequest, { example: creditWallet.asks }),
     key: "required",
-    answers: { 201: { says: "The credit, and what the wallet holds after it", schema: Credit } },
+    answers: {
+      201: { says: "The credit, and what the wallet holds after it", schema: Credit, example: creditWallet.answers }
+    },
     problems: ["WALLET_NOT_FOUND", "CURRENCY_MISMATCH", "BALANCE_LIMIT_EXCEEDED"],
     handle: Effect.fnUntraced(function* (request) {
       const { now, principal } = request
