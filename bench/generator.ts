@@ -55,7 +55,8 @@ class Load {
     const body = `{"wallet_id":"${wallet}","amount":${amount},"currency":"USD","merchant_id":"shop-${serial % 50}"}`
     return (
       "POST /api/v1/payments HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nPrefer: wait=30\r\n" +
-      `Authorization: Bearer ${apiKey}\r\nIdempotency-Key: ${run}-${serial}\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+      `Authorization: Bearer ${apiKey}\r\nIdempotency-Key: ${run}-${serial}\r\n` +
+      `Content-Length: ${body.length}\r\n\r\n${body}`
     )
   }
 

@@ -21,8 +21,10 @@ const catalogue = (title: string, intro: string, entries: Readonly<Record<string
     .map(([type, entry]) => section(type, entry))
     .join("\n")}`
 
-const envelope = `Every message is a CloudEvents 1.0 envelope: \`id, source, type, subject\` (its stream), \`time, partitionkey\`
-(\`{tenant}/{user_id}\`), \`correlationid\` (the payment), \`causationid, traceparent, tenant, actor, schema, data\`. Below is the data.
+const envelope = `Every message is a CloudEvents 1.0 envelope:
+\`id, source, type, subject\` (its stream), \`time, partitionkey\`
+(\`{tenant}/{user_id}\`), \`correlationid\` (the payment), \`causationid, traceparent, tenant, actor,
+schema, data\`. Below is the data.
 Amounts are decimal strings of minor units; times are RFC 3339 UTC with milliseconds.`
 
 const errors = (): string => {
@@ -33,7 +35,8 @@ const errors = (): string => {
   return `${MADE}
 # Errors
 
-Answers are RFC 9457 \`application/problem+json\` with \`error: { code, message, details }\`. "Again" tells whether the very same
+Answers are RFC 9457 \`application/problem+json\` with \`error: { code, message, details }\`.
+"Again" tells whether the very same
 request may be sent again; where money is at stake always with the same Idempotency-Key.
 
 | status | code | category | again | means | what to do |

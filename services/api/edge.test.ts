@@ -32,7 +32,7 @@ test("twins that met in one commit: the second hears whose wallet stands, or to 
   expect((await refusal(away)).error.code).toBe("UNAVAILABLE")
 })
 
-test("a stream: resumed anywhere, refused to other tenants and wrong positions, over for who has heard all", async () => {
+test("a stream: resumed anywhere, refused to others and wrong positions, over for who has heard all", async () => {
   world.addPayment({ id: PAYMENT, status: "COMPLETED" })
   world.events.push(...story)
   const path = `/api/v1/payments/${PAYMENT}/stream`

@@ -1,7 +1,7 @@
 /**
- * A map that forgets what was not used lately, so that what a process remembers is bounded. Two generations instead of a list
- * in order of use: when the young one is full it becomes the old one, and what was old and unused is gone at once.
- * (Deleting the oldest key of one large Map doubles a request's CPU after 100,000 entries, measured.)
+ * A map that forgets what was not used lately, so that what a process remembers is bounded. Two generations instead
+ * of a list in order of use: when the young one is full it becomes the old one, and what was old and unused is gone
+ * at once. (Deleting the oldest key of one large Map doubles a request's CPU after 100,000 entries, measured.)
  */
 export class Bounded<Key, Value> {
   private young = new Map<Key, Value>()

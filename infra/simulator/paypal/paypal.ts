@@ -94,25 +94,25 @@ const notification = (store: Store, signing: Signing, call: Call): Answer | unde
   return answer(200, signing.verify(call.body))
 }
 
+const planOf = (store: ReturnType<typeof makeStore>, call: Call): Plan => {
+  const route = findRoute(call.method, call.path)
+  const body = bodyOrEmpty(call)
+  const ops = opsOf(route, body)
+  const requestId = requestIdOf(call)
+  const keyed = route !== undefined && requestId !== undefined && route.op !== "oauth"
+  return {
+    op: ops[0] ?? "read",
+    ops,
+    idempotencyKey: requestId,
+    lock: keyed ? `paypal ${keyId(route, requestId)}` : undefined,
+    paymentId: route === undefined ? undefined : paymentOf(store, route, body)
+  }
+}
+
 export const makePaypal = (outside: Outside, webhookId: string | undefined): Provider => {
   const store = makeStore(outside)
   const signing = new Signing(outside.world, webhookId ?? "")
   if (webhookId !== undefined) outside.webhooks.signedBy("paypal", signing.signer)
-
-  const plan = (call: Call): Plan => {
-    const route = findRoute(call.method, call.path)
-    const body = bodyOrEmpty(call)
-    const ops = opsOf(route, body)
-    const requestId = requestIdOf(call)
-    const keyed = route !== undefined && requestId !== undefined && route.op !== "oauth"
-    return {
-      op: ops[0] ?? "read",
-      ops,
-      idempotencyKey: requestId,
-      lock: keyed ? `paypal ${keyId(route, requestId)}` : undefined,
-      paymentId: route === undefined ? undefined : paymentOf(store, route, body)
-    }
-  }
 
   const begin = (call: Call, fault: Drawn | undefined, busy: boolean): Answer => {
     const route = findRoute(call.method, call.path)
@@ -147,7 +147,7 @@ export const makePaypal = (outside: Outside, webhookId: string | undefined): Pro
   return {
     name: "paypal",
     owns: (path) => path.startsWith("/v2/") || path.startsWith("/v1/oauth2/") || path.startsWith("/v1/notifications/"),
-    plan,
+    plan: (call) => planOf(store, call),
     run: (call, fault, busy) => {
       try {
         return begin(call, fault, busy)

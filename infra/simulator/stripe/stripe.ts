@@ -111,42 +111,42 @@ const opsOf = (route: Route | undefined, form: Form): ReadonlyArray<Op> => {
   return [route.op]
 }
 
+const answer = (call: Call, request_id: string, status: number, body: string, more: Answer["headers"]): Answer => {
+  const headers: Record<string, string> = {
+    "content-type": "application/json",
+    "request-id": request_id,
+    "stripe-version": header(call.headers, "stripe-version") ?? API_VERSION
+  }
+  const key = keyOf(call)
+  if (key !== undefined) headers["idempotency-key"] = key
+  return { status, body, headers: Object.assign(headers, more) }
+}
+
+const replay = (call: Call, key: Key, form: Form): Answer => {
+  const body = key.body ?? show(key.shown ?? {}, form)
+  const headers: Record<string, string> = { "idempotent-replayed": "true", "original-request": key.request_id }
+  if (key.status >= 500) headers["stripe-should-retry"] = "false"
+  return answer(call, stripeId("req"), key.status, body, headers)
+}
+
+const planOf = (store: ReturnType<typeof makeStore>, parsed: (call: Call) => Form, call: Call): Plan => {
+  const route = findRoute(call.method, call.path)
+  const form = parsed(call)
+  const ops = opsOf(route, form)
+  const key = keyOf(call)
+  return {
+    op: ops[0] ?? "read",
+    ops,
+    idempotencyKey: key,
+    lock: key === undefined ? undefined : `stripe ${key}`,
+    paymentId: route === undefined ? undefined : paymentOf(store, route, form)
+  }
+}
+
 export const makeStripe = (outside: Outside, webhookSecret: string | undefined): Provider => {
   const store = makeStore(outside)
   const parsed = formOf()
   if (webhookSecret !== undefined) outside.webhooks.signedBy("stripe", stripeSigner(webhookSecret))
-
-  const plan = (call: Call): Plan => {
-    const route = findRoute(call.method, call.path)
-    const form = parsed(call)
-    const ops = opsOf(route, form)
-    const key = keyOf(call)
-    return {
-      op: ops[0] ?? "read",
-      ops,
-      idempotencyKey: key,
-      lock: key === undefined ? undefined : `stripe ${key}`,
-      paymentId: route === undefined ? undefined : paymentOf(store, route, form)
-    }
-  }
-
-  const answer = (call: Call, request_id: string, status: number, body: string, more: Answer["headers"]): Answer => {
-    const headers: Record<string, string> = {
-      "content-type": "application/json",
-      "request-id": request_id,
-      "stripe-version": header(call.headers, "stripe-version") ?? API_VERSION
-    }
-    const key = keyOf(call)
-    if (key !== undefined) headers["idempotency-key"] = key
-    return { status, body, headers: Object.assign(headers, more) }
-  }
-
-  const replay = (call: Call, key: Key, form: Form): Answer => {
-    const body = key.body ?? show(key.shown ?? {}, form)
-    const headers: Record<string, string> = { "idempotent-replayed": "true", "original-request": key.request_id }
-    if (key.status >= 500) headers["stripe-should-retry"] = "false"
-    return answer(call, stripeId("req"), key.status, body, headers)
-  }
 
   const failed = (call: Call, request_id: string, problem: Problem): Answer => {
     const body = renderProblem(problem, request_id)
@@ -182,7 +182,7 @@ export const makeStripe = (outside: Outside, webhookSecret: string | undefined):
   return {
     name: "stripe",
     owns: (path) => path.startsWith("/v1/"),
-    plan,
+    plan: (call) => planOf(store, parsed, call),
     run: (call, fault, busy) => {
       const request_id = stripeId("req")
       try {

@@ -56,7 +56,8 @@ const read = (client: HttpClient.HttpClient, request: HttpClientRequest.HttpClie
   })
 
 /**
- * A provider is no part of our trace, a redirect would carry our credentials elsewhere, and the call has its span already.
+ * A provider is no part of our trace, a redirect would carry our credentials elsewhere, and the call has its span
+ * already.
  */
 const MANNER = Context.empty().pipe(
   Context.add(HttpClient.TracerPropagationEnabled, false),
