@@ -1,8 +1,9 @@
 /** The whole platform in one process, as a scope: what was started last stops first. */
-import { Clock, Context, Effect, Fiber, Layer } from "effect"
+import { Clock, Config, Context, Effect, Fiber, Layer, Option } from "effect"
 import { Api } from "../../services/api/app.ts"
 import { ensureDevelopmentKey } from "../../services/api/auth.ts"
 import { Readiness } from "../../services/api/readiness.ts"
+import { retentionLayer } from "../../services/api/retention.ts"
 import { ApiServer } from "../../services/api/server.ts"
 import { storeLayer } from "../../services/api/store.ts"
 import { gateway } from "../../services/gateway/index.ts"
@@ -30,6 +31,9 @@ export interface Platform {
 const DAY_MS = 86_400_000
 /** How often health is read off the processors. */
 const LOOK_EVERY_MS = 200
+/** Without anywhere to send them, spans would only cost. */
+const tracing = Config.option(Config.NonEmptyString("OTEL_EXPORTER_OTLP_ENDPOINT")).pipe(Config.map(Option.isSome))
+
 /** What is in flight at the end has this long; the rest is found by the next start. */
 const DRAIN_MS = 5_000
 
@@ -61,9 +65,10 @@ export const platform = Effect.fnUntraced(function* (
     const work = yield* Effect.forkScoped(Effect.all(loops, { concurrency: "unbounded", discard: true }))
     yield* Effect.forkScoped(watch(processors, readiness))
     yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(DAY_MS), Effect.ignore(monthsAhead))))
+    yield* Layer.build(retentionLayer)
     yield* Effect.addFinalizer(() => settled(processors, DRAIN_MS))
     yield* catchUp(processors, looked)
-    const servers = yield* Layer.build(serversOf(processors))
+    const servers = yield* Layer.build(serversOf(processors, yield* tracing))
     readiness.enter("running")
     return {
       url: Context.get(servers, ApiServer).url,
@@ -73,13 +78,13 @@ export const platform = Effect.fnUntraced(function* (
   }).pipe(Effect.provide(base))
 })
 
-const serversOf = (processors: Processors) => {
+const serversOf = (processors: Processors, traced: boolean) => {
   const { payment, wallet, saga } = processors
   const commands = Layer.succeed(Commands, { payment: payment.submit, wallet: wallet.submit, saga: saga.submit })
   const gauges = Layer.succeed(Gauges, {
     lag: () => Object.values(processors).map(({ service, lag }) => [service, lag()] as const)
   })
-  const api = ApiServer.layer.pipe(Layer.provide(Api.layerFrom({ tracing: false })), Layer.provide(storeLayer))
+  const api = ApiServer.layer.pipe(Layer.provide(Api.layerFrom({ tracing: traced })), Layer.provide(storeLayer))
   return Layer.mergeAll(api.pipe(Layer.provide(commands)), MetricsServer.layer.pipe(Layer.provide(gauges)))
 }
 

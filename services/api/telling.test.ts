@@ -36,6 +36,7 @@ test("says why, in the event's own words or in those of its kind", () => {
   expect(words.get("GatewayRequestSent")).toBe("first provider of the order that supports USD")
   expect(words.get("GatewayResponseReceived")).toBe("stripe: the money is taken")
   expect(words.get("WalletDeducted")).toBe("the payment's amount left the wallet for clearing")
+  expect(words.get("SagaStepCompleted")).toBe("the payment is confirmed: nothing is left to do")
   expect([...words.values()]).not.toContain(undefined)
 })
 

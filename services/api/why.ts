@@ -70,6 +70,15 @@ const HEARD: Readonly<Record<string, string>> = {
   pending: "the provider will tell later"
 }
 
+/** What each step has brought, and what comes next. */
+const STEPS: Readonly<Record<string, string>> = {
+  ValidatePayment: "the payment keeps all limits: the wallet is asked for its balance",
+  CheckWalletBalance: "the wallet has the money: it is taken out",
+  DeductWalletBalance: "the money has left the wallet: a provider is asked to charge",
+  ProcessWithGateway: "the provider has charged: the payment is confirmed",
+  ConfirmPayment: "the payment is confirmed: nothing is left to do"
+}
+
 const WORDS: Readonly<Record<string, Words>> = {
   PaymentCancelRequested: reason,
   PaymentRejected: failure,
@@ -90,7 +99,8 @@ const WORDS: Readonly<Record<string, Words>> = {
   GatewayCloseRefused: reason,
   SagaStepFailed: failure,
   SagaRecoveryAttempted: recovered,
-  SagaGatewayHeard: (data) => HEARD[text(data, "reason")] ?? reason(data),
+  SagaStepCompleted: (data) => STEPS[text(data, "step")],
+  SagaGatewayHeard: (data) => HEARD[text(data, "reason")] ?? OUTCOMES[text(data, "reason")] ?? reason(data),
   SagaFailed: failure,
   SagaParked: reason,
   CompensationStarted: failure,
