@@ -2,6 +2,7 @@
 import { Clock, Config, Context, Effect, Fiber, Layer, Option } from "effect"
 import { Api } from "../../services/api/app.ts"
 import { ensureDevelopmentKey } from "../../services/api/auth.ts"
+import { opsStoreLayer } from "../../services/api/ops/store.ts"
 import { Readiness } from "../../services/api/readiness.ts"
 import { retentionLayer } from "../../services/api/retention.ts"
 import { ApiServer } from "../../services/api/server.ts"
@@ -79,12 +80,21 @@ export const platform = Effect.fnUntraced(function* (
 })
 
 const serversOf = (processors: Processors, traced: boolean) => {
-  const { payment, wallet, saga } = processors
-  const commands = Layer.succeed(Commands, { payment: payment.submit, wallet: wallet.submit, saga: saga.submit })
+  const commands = Layer.succeed(Commands, {
+    payment: processors.payment.submit,
+    wallet: processors.wallet.submit,
+    saga: processors.saga.submit,
+    gateway: processors.gateway.submit,
+    audit: processors.audit.submit
+  })
   const gauges = Layer.succeed(Gauges, {
     lag: () => Object.values(processors).map(({ service, lag }) => [service, lag()] as const)
   })
-  const api = ApiServer.layer.pipe(Layer.provide(Api.layerFrom({ tracing: traced })), Layer.provide(storeLayer))
+  const api = ApiServer.layer.pipe(
+    Layer.provide(Api.layerFrom({ tracing: traced })),
+    Layer.provide(storeLayer),
+    Layer.provide(opsStoreLayer)
+  )
   return Layer.mergeAll(api.pipe(Layer.provide(commands)), MetricsServer.layer.pipe(Layer.provide(gauges)))
 }
 

@@ -1,5 +1,6 @@
 /** The stateful services of one process: each a processor of its decider, on the shared store and bus. */
 import { Effect } from "effect"
+import { auditDecider } from "../../services/audit/decider.ts"
 import type { GatewaySettings, ProviderCall } from "../../services/gateway/index.ts"
 import { gateway } from "../../services/gateway/index.ts"
 import { metricsObserver } from "../../services/metrics/metrics.ts"
@@ -58,6 +59,8 @@ export const makeProcessors = Effect.fnUntraced(function* (
     decider: notificationDecider,
     topics: ["notification-commands"]
   })
-  return { wallet, payment, saga, gateway: gateways, notification }
+  // It hears nothing: operators' actions are submitted, before and after they take effect.
+  const audit = yield* makeProcessor({ ...shared, decider: auditDecider, topics: [] })
+  return { wallet, payment, saga, gateway: gateways, notification, audit }
 })
 export type Processors = Effect.Success<ReturnType<typeof makeProcessors>>

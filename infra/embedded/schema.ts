@@ -16,7 +16,7 @@ export class ClockSkew extends Schema.TaggedError<ClockSkew>()("ClockSkew", { sk
 const SKEW_MAX_MS = 2_000
 
 const folder = (path: string) => fileURLToPath(new URL(`../../${path}/migrations`, import.meta.url))
-const SERVICES = ["payment", "wallet", "gateway", "saga", "notification", "api"] as const
+const SERVICES = ["payment", "wallet", "gateway", "saga", "notification", "audit", "api"] as const
 const sources = [
   { service: "journal", dir: folder("shared/runtime/journal") },
   ...SERVICES.map((service) => ({ service, dir: folder(`services/${service}`) }))
@@ -37,7 +37,7 @@ export const prepareDatabase = Effect.gen(function* () {
 })
 
 /** Tables that grow by time, by the month of their UUIDv7 keys. */
-const MONTHLY = ["payment.payments", "notification.notifications"]
+const MONTHLY = ["payment.payments", "notification.notifications", "audit.operator_actions"]
 const MONTHS_AHEAD = 3
 
 /** At the start and once a day: a month that nobody made would fill the default partition. */

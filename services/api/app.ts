@@ -10,6 +10,7 @@ import { type Auth, makeAuth, type Principal } from "./auth.ts"
 import { readJson } from "./body.ts"
 import { keyOf, makeIdempotency } from "./idempotency.ts"
 import { openApi } from "./openapi.ts"
+import { OpsStore } from "./ops/records.ts"
 import { makeOwners } from "./owners.ts"
 import { patientCommands } from "./patience.ts"
 import { problem } from "./problem.ts"
@@ -17,6 +18,7 @@ import { Readiness } from "./readiness.ts"
 import { Store } from "./records.ts"
 import { type Answer, type ApiFailure, problemAnswer, toProblem } from "./responses.ts"
 import type { Route } from "./route.ts"
+import { auditRoutes } from "./routes/audit.ts"
 import { documentRoute } from "./routes/document.ts"
 import { healthRoutes } from "./routes/health.ts"
 import type { Parts } from "./routes/parts.ts"
@@ -44,8 +46,9 @@ export class Api extends Context.Service<
     readonly routes: ReadonlyArray<Route>
   }
 >()("api/Api") {
-  static readonly layerFrom = (settings: ApiSettings): Layer.Layer<Api, never, Commands | Store | Ids | Readiness> =>
-    Layer.effect(Api, makeApi(settings))
+  static readonly layerFrom = (
+    settings: ApiSettings
+  ): Layer.Layer<Api, never, Commands | Store | OpsStore | Ids | Readiness> => Layer.effect(Api, makeApi(settings))
 }
 
 /** More than any client gets answered in time: the rest are told to come back. */
@@ -60,6 +63,7 @@ const makeApi = Effect.fnUntraced(function* (settings: ApiSettings) {
   const parts: Parts = {
     commands: yield* patientCommands,
     store,
+    ops: yield* OpsStore,
     ids,
     readiness,
     wait,
@@ -67,7 +71,7 @@ const makeApi = Effect.fnUntraced(function* (settings: ApiSettings) {
     idempotency: makeIdempotency(store),
     owners: makeOwners(store)
   }
-  const described = [...walletRoutes(parts), ...paymentRoutes(parts), ...healthRoutes(parts)]
+  const described = [...walletRoutes(parts), ...paymentRoutes(parts), ...auditRoutes(parts), ...healthRoutes(parts)]
   const routes = [...described, documentRoute((self) => openApi([...described, self]))]
   const edge = new Edge(settings, makeAuth(store), readiness, ids, yield* Effect.context<never>())
   return Api.of({

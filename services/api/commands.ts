@@ -1,11 +1,13 @@
 /** From a request to the message a decider gets: everything that travels with a command, in one place. */
+import type { AuditCommand } from "../../shared/contract/audit.ts"
 import { partitionKey, schemaVersion } from "../../shared/contract/codec.ts"
 import type { Fact, Message } from "../../shared/contract/envelope.ts"
 import type { PaymentCommand } from "../../shared/contract/payment.ts"
 import type { WalletCommand } from "../../shared/contract/wallet.ts"
 import type { ApiRequest } from "./route.ts"
 
-type Asked = Pick<ApiRequest, "now" | "principal" | "trace">
+/** What of a request travels with its commands. */
+export type Asked = Pick<ApiRequest, "now" | "principal" | "trace">
 
 /** `id` is the command's identity for ever: the id of what it makes, so a repeated command is found by it. */
 const message = (asked: Asked, id: string, userId: string, about: string, subject: string, command: Fact): Message => ({
@@ -30,4 +32,10 @@ export const toPayment = (asked: Asked, id: string, userId: string, command: Pay
 export const toWallet = (asked: Asked, id: string, userId: string, command: WalletCommand): Message => {
   const { wallet_id } = command.data
   return message(asked, id, userId, wallet_id, `wallet-${wallet_id}`, command)
+}
+
+/** Audit entries have one writer per tenant: their key names no user (DECISIONS D0). */
+export const toAudit = (asked: Asked, id: string, command: AuditCommand): Message => {
+  const { action_id } = command.data
+  return message(asked, id, "", action_id, `action-${action_id}`, command)
 }

@@ -15,5 +15,11 @@ const tooLong = new NotAccepted({ detail: `no answer within ${SUBMIT_TIMEOUT_MS}
 
 export const patientCommands: Effect.Effect<Commands["Service"], never, Commands> = Effect.map(
   Commands,
-  ({ payment, wallet, saga }) => ({ payment: patient(payment), wallet: patient(wallet), saga: patient(saga) })
+  ({ payment, wallet, saga, gateway, audit }) => ({
+    payment: patient(payment),
+    wallet: patient(wallet),
+    saga: patient(saga),
+    gateway: patient(gateway),
+    audit: patient(audit)
+  })
 )

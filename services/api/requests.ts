@@ -49,6 +49,10 @@ export const CreditRequest = Schema.Struct({ amount: Amount, currency: CurrencyC
   identifier: "CreditRequest"
 })
 
+/** An operator's reason: 1 to 500 characters (DECISIONS D12). */
+export const Reason = Text.annotate({ description: "why; it stands in the audit log" })
+export const ReasonRequest = Schema.Struct({ reason: Reason }).annotate({ identifier: "ReasonRequest" })
+
 export const LockRequest = Schema.Struct({ reason: Text }).annotate({ identifier: "LockRequest" })
 
 export const PaymentRequest = Schema.Struct({

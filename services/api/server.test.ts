@@ -5,6 +5,7 @@ import { ConfigProvider, Effect, Layer, ManagedRuntime } from "effect"
 import { Commands } from "../../shared/runtime/commands.ts"
 import { Ids } from "../../shared/runtime/ids.ts"
 import { Api } from "./app.ts"
+import { OpsStore } from "./ops/records.ts"
 import { Readiness } from "./readiness.ts"
 import { Store } from "./records.ts"
 import { ApiServer } from "./server.ts"
@@ -15,8 +16,9 @@ import { KEY, WALLET, World } from "./testing/world.ts"
 const start = async (world: World) => {
   world.addWallet({ id: WALLET })
   const behind = Layer.mergeAll(
-    Layer.succeed(Commands, { payment: world.submit, wallet: world.submit, saga: world.submit }),
+    Layer.succeed(Commands, world.commands()),
     Layer.succeed(Store, world.store()),
+    Layer.succeed(OpsStore, world.operators.store()),
     Ids.layer,
     Readiness.layer
   )

@@ -4,7 +4,8 @@
  */
 import { Clock, Effect, Layer } from "effect"
 import { uuidv7Bound } from "../../shared/runtime/journal/partitions.ts"
-import { query, type Row, Sql, type SqlClient, type SqlFailure } from "../../shared/runtime/postgres.ts"
+import { query, type Row, Sql, type SqlClient } from "../../shared/runtime/postgres.ts"
+import { ms, msOrNull, unavailable } from "./reading.ts"
 import {
   type ApiKeyRecord,
   ENDED,
@@ -14,16 +15,12 @@ import {
   type PaymentFilter,
   type PaymentRecord,
   Store,
-  StoreUnavailable,
+  type StoreUnavailable,
   type Unread,
   type WalletFilter,
   type WalletRecord,
   WITH_PROVIDER
 } from "./records.ts"
-
-/** Times are bigint ms in the database and numbers here. */
-const ms = (time: bigint): number => Number(time)
-const msOrNull = (time: bigint | null): number | null => (time === null ? null : Number(time))
 
 type Stored<Record, Times extends keyof Record> = Omit<Record, Times> & {
   readonly [T in Times]: null extends Record[T] ? bigint | null : bigint
@@ -53,16 +50,6 @@ const paymentColumns = (sql: SqlClient) => sql`
 const paymentsWithProgress = (sql: SqlClient) => sql`
   select ${paymentColumns(sql)}, g.state as progress, g.reason, g.since
     from payment.payments p left join payment.progress g on g.payment_id = p.id`
-
-/** What the server says when it cannot work now; any other SQLSTATE is a mistake of ours, and dies as one. */
-const busy = /^(POOL_TIMEOUT|53|55P03|57|58|25006)/
-
-const unavailable = <A>(self: Effect.Effect<A, SqlFailure, Sql>): Effect.Effect<A, StoreUnavailable, Sql> =>
-  Effect.catch(self, (failure) =>
-    failure._tag === "UniqueViolation" || (failure._tag === "DbError" && !busy.test(failure.code))
-      ? Effect.die(failure)
-      : Effect.fail(new StoreUnavailable({ detail: failure._tag === "DbError" ? failure.code : failure._tag }))
-  )
 
 const rows = <R extends Row>(build: Parameters<typeof query<R>>[0]) => unavailable(query<R>(build))
 const first = <R extends Row>(build: Parameters<typeof query<R>>[0]) => Effect.map(rows<R>(build), (found) => found[0])

@@ -20,7 +20,7 @@ const family = <Label extends string>(
   values: ReadonlyArray<Label>
 ) => new Map(values.map((value) => [value as string, Metric.withAttributes(metric, { [label]: value })]))
 
-const SERVICES: ReadonlyArray<Service> = ["payment", "wallet", "gateway", "saga", "notification"]
+const SERVICES: ReadonlyArray<Service> = ["payment", "wallet", "gateway", "saga", "notification", "audit"]
 const seconds = (...boundaries: ReadonlyArray<number>) => ({ boundaries: [...boundaries] })
 
 const payments = family(counter("payments_total", "Payments by how far they came"), "outcome", [

@@ -38,6 +38,6 @@ export type Message = Envelope
 /** An event with its place in its stream, as `evolve` sees it. */
 export type Recorded<F extends Fact> = F & { readonly id: string; readonly time: number; readonly version: number }
 
-/** Seven services; the order is their number in stored rows (`bus.offsets.grp`): append only. */
-export const SERVICES = ["payment", "wallet", "gateway", "saga", "metrics", "notification", "api"] as const
+/** Eight services; the order is their number in stored rows (`bus.offsets.grp`): append only. */
+export const SERVICES = ["payment", "wallet", "gateway", "saga", "metrics", "notification", "api", "audit"] as const
 export type Service = (typeof SERVICES)[number]

@@ -1,4 +1,5 @@
 /** All messages there are, by type. */
+import { AuditCommands, AuditEvents } from "./audit.ts"
 import type { Catalogue, Entry } from "./catalogue.ts"
 import { GatewayCommands, GatewayEvents } from "./gateway.ts"
 import { PaymentCommands, PaymentEvents } from "./payment.ts"
@@ -11,13 +12,15 @@ export const EVENTS = {
   ...WalletEvents,
   ...GatewayEvents,
   ...SagaEvents,
-  ...NotificationEvents
+  ...NotificationEvents,
+  ...AuditEvents
 } as const
 export const COMMANDS = {
   ...PaymentCommands,
   ...WalletCommands,
   ...GatewayCommands,
   ...NotificationCommands,
+  ...AuditCommands,
   ...TimerMessages
 } as const
 

@@ -29,5 +29,7 @@ export class Commands extends Context.Service<
     readonly payment: Submit
     readonly wallet: Submit
     readonly saga: Submit
+    readonly gateway: Submit
+    readonly audit: Submit
   }
 >()("shared/Commands") {}

@@ -11,7 +11,9 @@ export const CRASH_POINTS = [
   "gateway.before-call",
   "gateway.after-call",
   "timers.before-fire",
-  "api.before-answer"
+  "api.before-answer",
+  "operate.before-effect",
+  "operate.after-effect"
 ] as const
 export type CrashPoint = (typeof CRASH_POINTS)[number]
 

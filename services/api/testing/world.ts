@@ -8,6 +8,7 @@ import { Ids, uuidv5 } from "../../../shared/runtime/ids.ts"
 import type { Outcome } from "../../../shared/runtime/journal/fold.ts"
 import { Api } from "../app.ts"
 import { hashOf, SCOPES } from "../auth.ts"
+import { OpsStore } from "../ops/records.ts"
 import { Readiness } from "../readiness.ts"
 import {
   type ApiKeyRecord,
@@ -19,6 +20,7 @@ import {
   type WalletRecord,
   WITH_PROVIDER
 } from "../records.ts"
+import { OpsWorld } from "./ops.ts"
 
 export const KEY = "test-key-of-the-default-tenant"
 export const OTHER_KEY = "test-key-of-another-tenant"
@@ -32,6 +34,7 @@ export class World {
   readonly wallets = new Map<string, Owned<WalletRecord>>()
   readonly payments = new Map<string, Owned<PaymentRecord>>()
   readonly events: Array<EventRecord & { readonly tp?: number }> = []
+  readonly operators = new OpsWorld()
   readonly keys = new Map<string, KeyRecord>()
   readonly submitted: Array<Submission> = []
   readonly asked = { ended: 0, unread: 0, apiKey: 0, wallet: 0, idempotencyKey: 0 }
@@ -172,6 +175,11 @@ export class World {
     })
   }
 
+  commands = (): Commands["Service"] => {
+    const { submit, operators } = this
+    return { payment: submit, wallet: submit, saga: submit, gateway: submit, audit: operators.submit }
+  }
+
   store = (): Store["Service"] => ({
     wallet: (tenant, id) =>
       Effect.sync(() => {
@@ -244,8 +252,9 @@ const mine = <A extends { readonly tenant: string }>(found: A | undefined, tenan
 /** A running app on that world; readiness is entered. */
 export const startApi = async (world: World, tracing = false) => {
   const behind = Layer.mergeAll(
-    Layer.succeed(Commands, { payment: world.submit, wallet: world.submit, saga: world.submit }),
+    Layer.succeed(Commands, world.commands()),
     Layer.succeed(Store, world.store()),
+    Layer.succeed(OpsStore, world.operators.store()),
     Ids.layer,
     Readiness.layer
   )

@@ -47,6 +47,7 @@ export const PURE_MODULES: ReadonlyArray<string> = [
   "services/wallet/wallet.ts",
   "services/wallet/deductions.ts",
   "services/payment/payment.ts",
+  "services/audit/action.ts",
   "services/notification/notification.ts",
   "services/saga/saga.ts",
   "services/saga/story.ts",
