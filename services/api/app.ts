@@ -26,6 +26,7 @@ import { paymentRoutes } from "./routes/payments.ts"
 import { walletRoutes } from "./routes/wallets.ts"
 import { makeStreams } from "./streams.ts"
 import { as, begin, type Trace } from "./trace.ts"
+import { makeTurns } from "./turns.ts"
 import { makeWait } from "./wait.ts"
 
 export interface ApiSettings {
@@ -66,6 +67,7 @@ const makeApi = Effect.fnUntraced(function* (settings: ApiSettings) {
     ops: yield* OpsStore,
     ids,
     readiness,
+    turns: yield* makeTurns(),
     wait,
     streams,
     idempotency: makeIdempotency(store),

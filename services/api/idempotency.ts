@@ -15,6 +15,7 @@ import { canonical } from "./json.ts"
 import { invalidField, type Problem, problem } from "./problem.ts"
 import { idempotencyKeysTable, type KeyScope, type Store } from "./records.ts"
 import { type Answer, type ApiFailure, inUse, refused, toProblem } from "./responses.ts"
+import type { InTurn } from "./turns.ts"
 
 const KEY_MAX = 255
 const REMEMBERED_MAX = 100_000
@@ -51,6 +52,8 @@ export interface Once {
   /** How long the first request may take to answer. */
   readonly leaseMs: number
   readonly submit: (rows: ReadonlyArray<Projected>) => Effect.Effect<Outcome, SubmitFailure>
+  /** When it is this request's turn; twins and repetitions do not queue. */
+  readonly inTurn?: InTurn
   /** Answers the first request; `RowTaken`: the row of somebody else's that stood in the way. */
   readonly first: (outcome: Outcome) => Effect.Effect<Answer, ApiFailure>
   readonly taken?: (taken: RowTaken) => Effect.Effect<Answer, ApiFailure>
@@ -81,7 +84,7 @@ export const makeIdempotency = (store: Pick<Store["Service"], "idempotencyKey">)
       if (appended(outcome)) remembered.set(place, { ...entry, leaseUntil: 0 })
       return answer(request, outcome)
     })
-    return first.pipe(
+    return (request.inTurn?.(first) ?? first).pipe(
       Effect.ensuring(Effect.sync(() => inFlight.delete(place))),
       Effect.catchTag("RowTaken", (taken) => lost(request, scope, place, taken))
     )

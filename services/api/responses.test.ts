@@ -108,7 +108,7 @@ test("lack of funds: exact figures for programs, balance and top-up for people",
   })
   expect(body.error.message).toBe(
     "Your wallet balance is 250.00 USD and the payment needs 1000.00 USD. " +
-      "Please top up at least 750.00 USD and pay again."
+      "Please top up at least 750.00 USD and pay again with a new key."
   )
 })
 

@@ -1,12 +1,13 @@
 /** The inside of a processor: its inbox, its turn, and what it does when a commit is refused (DECISIONS D0, D9). */
 import { Clock, Deferred, Effect, FiberSet, type Semaphore } from "effect"
 import type { Message, Service } from "../contract/envelope.ts"
-import { type Entry, itemsOf, replyFailure, type Waiting } from "./batch.ts"
+import { type Entry, itemsOf, replyFailure } from "./batch.ts"
 import type { Bus, Subscription } from "./bus/bus.ts"
 import { NotAccepted, type Submission, type SubmitFailure } from "./commands.ts"
 import { reach } from "./crashpoint.ts"
 import type { ErrorClass } from "./deadletter.ts"
 import type { Ids } from "./ids.ts"
+import { Inbox } from "./inbox.ts"
 import { Defect, type Outcome, type Performed } from "./journal/fold.ts"
 import type { CommitFailure, Committed, Journal } from "./journal/journal.ts"
 import type { StoreFailure } from "./journal/store.ts"
@@ -39,7 +40,7 @@ const PAUSE_MAX_MS = 2_000
 export class Lane<Eff> {
   private readonly of: Parts<Eff>
   private readonly parked: Set<string>
-  private readonly inbox: Array<Waiting> = []
+  private readonly inbox = new Inbox()
   private busy = false
   private effects = 0
   private pauseMs = 0
@@ -71,21 +72,27 @@ export class Lane<Eff> {
     })
   }
 
+  /** What lies in the store is fetched before the rest, or commands that keep coming in memory would starve it. */
   readonly turn: Effect.Effect<void> = Effect.suspend(() => {
-    const entries = this.take()
-    this.busy = entries.length > 0
-    if (this.busy) return this.commit(entries)
-    const { subscription, signal } = this.of
-    return subscription.behind() ? this.patiently(subscription.fetch) : signal.wait
+    const { subscription } = this.of
+    return subscription.behind() ? Effect.andThen(this.patiently(subscription.fetch), this.next) : this.next
   })
 
-  /** Submissions first: somebody waits for them; records keep their order per partition in any case. */
+  private readonly next: Effect.Effect<void> = Effect.suspend(() => {
+    const entries = this.take()
+    this.busy = entries.length > 0
+    return this.busy ? this.commit(entries) : this.of.signal.wait
+  })
+
+  /** Half of a batch for submissions and half for records, and each may have what the other leaves. */
   private take(): ReadonlyArray<Entry> {
-    const { batchMax } = this.of.bounds
-    const waiting = this.inbox.splice(0, batchMax).map((waiting): Entry => ({ waiting }))
+    const { bounds, subscription } = this.of
+    const { batchMax } = bounds
+    const reserved = this.inbox.length < batchMax / 2 ? 0 : Math.min(Math.floor(batchMax / 2), subscription.lag())
+    const waiting = this.inbox.take(batchMax - reserved).map((waiting): Entry => ({ waiting }))
     const room = batchMax - waiting.length
     if (room === 0) return waiting
-    return waiting.concat(this.of.subscription.poll(room).map((record): Entry => ({ record })))
+    return waiting.concat(subscription.poll(room).map((record): Entry => ({ record })))
   }
 
   private readonly commit: (entries: ReadonlyArray<Entry>) => Effect.Effect<void> = Effect.fnUntraced(
@@ -182,7 +189,7 @@ export class Lane<Eff> {
           }
           case "OffsetsMoved":
             this.of.journal.forget()
-            this.inbox.unshift(...entries.flatMap(({ waiting }) => (waiting === undefined ? [] : [waiting])))
+            this.inbox.putBack(entries.flatMap(({ waiting }) => waiting ?? []))
             // It may have been our own commit, whose answer was lost: then nobody has heard of its records.
             return yield* this.patiently(Effect.andThen(this.of.refresh, this.of.subscription.rewind))
           case "Unavailable":

@@ -1,13 +1,15 @@
 import { expect, test } from "bun:test"
 import { Deferred, Effect, Exit, Fiber, type Scope } from "effect"
 import { TestClock } from "effect/testing"
+import type { Message } from "../contract/envelope.ts"
 import { topicPartition } from "../contract/topics.ts"
 import { around, credit, send, tally } from "../testing/tally.ts"
 import { Bus } from "./bus/bus.ts"
 import type { Ids } from "./ids.ts"
 import { Memory, memoryOf } from "./journal/memory.ts"
 import { type JournalStore, OffsetsMoved, OutcomeUnknown, Poison, type Store, Unavailable } from "./journal/store.ts"
-import { makeProcessor } from "./processor.ts"
+import { silent } from "./observer.ts"
+import { defaultBounds, makeProcessor } from "./processor.ts"
 
 type Needs = Bus | JournalStore | Ids | Scope.Scope
 
@@ -247,4 +249,25 @@ it("more commands than may wait are turned away, those that wait are not lost", 
     const exits = yield* Fiber.join(asked)
     expect(exits.map(Exit.isSuccess)).toEqual([true, true, false, false])
     expect(credited(memory, "ana")).toBe(2)
+  }))
+
+it("P56 commands that keep coming in memory do not starve what stands in the log", (memory) =>
+  Effect.gen(function* () {
+    yield* send(memoryOf(memory), credit("bob", "1"))
+    const batches: Array<ReadonlyArray<string>> = []
+    const observer = {
+      ...silent,
+      committed: ({ events }: { readonly events: ReadonlyArray<Message> }) =>
+        void batches.push(events.map(({ subject }) => subject))
+    }
+    const bounds = { ...defaultBounds, batchMax: 4 }
+    const processor = yield* makeProcessor({ decider: tally, topics: ["wallet-commands"], bounds, observer })
+    const hot = Array.from({ length: 20 }, (_, n) => processor.submit({ message: credit("ana", String(n)) }))
+    yield* Effect.forkChild(Effect.all(hot, { concurrency: "unbounded" }))
+    yield* TestClock.adjust("1 millis")
+    yield* Effect.forkScoped(processor.run)
+    yield* settle
+    expect(batches[0]).toHaveLength(4)
+    expect(batches[0]).toContain("wallet-bob")
+    expect(credited(memory, "ana")).toBe(20)
   }))

@@ -7,6 +7,7 @@ import type { Owners } from "../owners.ts"
 import type { Readiness } from "../readiness.ts"
 import type { Store } from "../records.ts"
 import type { Streams } from "../streams.ts"
+import type { Turns } from "../turns.ts"
 import type { Wait } from "../wait.ts"
 
 export interface Parts {
@@ -17,6 +18,7 @@ export interface Parts {
   readonly readiness: Readiness["Service"]
   readonly idempotency: Idempotency
   readonly owners: Owners
+  readonly turns: Turns
   readonly wait: Wait
   readonly streams: Streams
 }

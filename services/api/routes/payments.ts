@@ -95,6 +95,7 @@ const paid = Effect.fnUntraced(function* (parts: Parts, request: ApiRequest<type
     resource: { name: "payment_id", id },
     now,
     leaseMs: preference.waitMs + LEASE_MARGIN_MS,
+    inTurn: parts.turns.of(message.partitionkey),
     submit: (rows) => parts.commands.payment({ message, rows }),
     first: () => Effect.flatMap(reach("api.before-answer"), () => awaited(parts, request, id, preference)),
     again: (known, leaseUntil) => attached(parts, request, known, leaseUntil, preference)

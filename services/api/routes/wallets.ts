@@ -131,7 +131,7 @@ const existing = <A>(self: Effect.Effect<A | undefined, ApiFailure>): Effect.Eff
     found === undefined ? Effect.die(new Error("committed, and not found")) : Effect.succeed(found)
   )
 
-const credit = ({ commands, ids, idempotency, owners, store }: Parts): Route =>
+const credit = ({ commands, ids, idempotency, owners, store, turns }: Parts): Route =>
   route({
     method: "POST",
     path: "/api/v1/wallets/{id}/credits",
@@ -162,6 +162,7 @@ const credit = ({ commands, ids, idempotency, owners, store }: Parts): Route =>
         resource: { name: "credit_id", id },
         now,
         leaseMs: LEASE_MS,
+        inTurn: turns.of(message.partitionkey),
         submit: (rows) => commands.wallet({ message, rows }),
         first: (outcome) => {
           const event = recorded(outcome)

@@ -40,13 +40,15 @@ class Reader {
     this.tail = tail
     this.next = next
   }
-  take(into: Array<LogRecord>, max: number): void {
-    while (into.length < max) {
+  /** False: there is no more at hand. */
+  take(into: Array<LogRecord>, max: number): boolean {
+    for (let taken = 0; taken < max; taken++) {
       const record = this.tail.at(this.next) ?? this.fromFetched()
-      if (record === undefined) return
+      if (record === undefined) return false
       into.push(record)
       this.next++
     }
+    return this.next < this.tail.head
   }
   private fromFetched(): LogRecord | undefined {
     const first = this.fetched[0]
@@ -128,10 +130,13 @@ const subscription = (
   let first = 0
   const poll = (max: number) => {
     const records: Array<LogRecord> = []
-    // A partition that is never empty must not starve the others: each poll begins with the next one.
+    // Each partition has its share, and what is left goes to those that have more: a busy one starves no other. Each
+    // poll begins with the next one, so that rounding favours nobody.
     first = (first + 1) % readers.length
-    for (let i = 0; i < readers.length && records.length < max; i++) {
-      readers[(first + i) % readers.length]?.take(records, max)
+    let full = [...readers.slice(first), ...readers.slice(0, first)].filter((reader) => reader.next < reader.tail.head)
+    while (full.length > 0 && records.length < max) {
+      const share = Math.ceil((max - records.length) / full.length)
+      full = full.filter((reader) => reader.take(records, Math.min(share, max - records.length)))
     }
     return records
   }
