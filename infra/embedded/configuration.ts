@@ -21,6 +21,8 @@ export const configuration = Config.all({
   concurrentPaymentWindowMs: positive("CONCURRENT_PAYMENT_WINDOW_MS", 1_000),
   sagaTimeoutMs: positive("SAGA_TIMEOUT_MS", 300_000),
   stepTimeoutMs: positive("SAGA_STEP_TIMEOUT_MS", 60_000),
+  /** Absent: SAGA_TIMEOUT_MS, because what is open beyond its own time is stuck. */
+  stuckAfterMs: Config.option(Config.schema(Positive, "SAGA_STUCK_AFTER_MS")),
   recoveryIntervalMs: positive("RECOVERY_INTERVAL_MS", 60_000),
   snapshotEvery: positive("SNAPSHOT_EVERY", 100),
   maxPaymentAmount: Config.schema(AmountText, "MAX_PAYMENT_AMOUNT").pipe(Config.withDefault(MAX_MINOR as bigint)),

@@ -1,5 +1,5 @@
 /** The stateful services of one process: each a processor of its decider, on the shared store and bus. */
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import { auditDecider } from "../../services/audit/decider.ts"
 import type { GatewaySettings, ProviderCall } from "../../services/gateway/index.ts"
 import { gateway } from "../../services/gateway/index.ts"
@@ -21,6 +21,7 @@ export const makeProcessors = Effect.fnUntraced(function* (
   observer: Observer
 ) {
   const { concurrentPaymentWindowMs, sagaTimeoutMs, stepTimeoutMs, recoveryIntervalMs } = configuration
+  const stuckAfterMs = Option.getOrElse(configuration.stuckAfterMs, () => sagaTimeoutMs)
   const shared = {
     observer: both(metricsObserver, observer),
     bounds: { ...defaultBounds, batchMax: configuration.batchMax },
@@ -45,7 +46,7 @@ export const makeProcessors = Effect.fnUntraced(function* (
   })
   const saga = yield* makeProcessor({
     ...shared,
-    decider: sagaDecider({ sagaTimeoutMs, stepTimeoutMs, recoveryIntervalMs }),
+    decider: sagaDecider({ sagaTimeoutMs, stepTimeoutMs, recoveryIntervalMs, stuckAfterMs }),
     topics: ["payment-events", "wallet-events", "gateway-events", "saga-commands"]
   })
   const gateways = yield* makeProcessor({

@@ -54,7 +54,8 @@ const expected = {
   PAYMENT_DECLINED: 402,
   GATEWAY_UNAVAILABLE: 502,
   PAYMENT_TIMED_OUT: 504,
-  PAYMENT_CANCELLED: 409
+  PAYMENT_CANCELLED: 409,
+  PAYMENT_STOPPED: 409
 } as const satisfies Record<typeof FailureCode.Type, number>
 
 for (const [code, status] of Object.entries(expected))

@@ -157,7 +157,7 @@ const payments = (on: On): Pick<Store["Service"], "payment" | "payments" | "ende
           (sql) => sql`select g.payment_id
             from payment.progress g join saga.sagas s on s.payment_id = g.payment_id
             where g.payment_id = any(${[...ids]}) and g.state = any(${[...WITH_PROVIDER]})
-              and s.status <> 'COMPENSATING'`
+              and s.status not in ('COMPENSATING', 'COMPENSATION_FAILED')`
         ),
         (found) => found.map(({ payment_id }) => payment_id)
       )

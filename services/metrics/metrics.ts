@@ -69,6 +69,8 @@ const lostFunds = counter(
 )
 const compensations = counter("saga_compensations_total", "Sagas that undid something")
 const stuck = counter("sagas_stuck_total", "Sagas that waited for more than 300 s")
+const parked = counter("sagas_parked_total", "Sagas that gave up: a person is called")
+const uncompensated = counter("saga_compensation_failures_total", "Compensations that gave up, among the parked sagas")
 const notified = counter("notifications_total", "Messages given to users")
 const recovered = counter("sagas_recovered_total", "Sagas looked at anew after a restart")
 const replayed = counter("events_replayed_total", "Log records read again after a restart")
@@ -90,6 +92,8 @@ export const declareMetrics = (): void => {
     lostFunds,
     compensations,
     stuck,
+    parked,
+    uncompensated,
     notified,
     recovered,
     replayed
@@ -123,6 +127,7 @@ const byType: ReadonlyMap<string, Metric.Metric<number, unknown> | undefined> = 
   ["CircuitBreakerOpened", opened],
   ["CompensationStarted", compensations],
   ["SagaStuck", stuck],
+  ["SagaParked", parked],
   ["UserNotified", notified]
 ])
 
@@ -143,6 +148,9 @@ const count = (event: Message): void => {
       break
     case "GatewayResponseReceived":
       add(outcomes.get(data.outcome))
+      break
+    case "SagaParked":
+      if (data.compensating === true) add(uncompensated)
       break
     case "SagaRecoveryAttempted":
       if (data.reason === "restart") add(recovered)

@@ -5,9 +5,12 @@ import { Currency, Minor } from "../../shared/contract/money.ts"
 import { Failure } from "../../shared/contract/payment.ts"
 import { type SagaEvent, Step } from "../../shared/contract/saga.ts"
 import type { Decider } from "../../shared/runtime/decider.ts"
+import { evolve } from "./evolve.ts"
 import { project } from "./projections.ts"
 import { react } from "./react.ts"
-import { decide, evolve, type Settings, type State, wakeAt } from "./saga.ts"
+import { wakeAt } from "./recover.ts"
+import { decide } from "./saga.ts"
+import type { Settings, State } from "./state.ts"
 import { story } from "./story.ts"
 
 /** Every event type that some chapter of the story waits for, and the few that stand outside it. */
@@ -19,9 +22,12 @@ const heard: ReadonlySet<string> = new Set([
   "PaymentCancelRequested"
 ])
 
+/** What operators say to it. */
+const words: ReadonlySet<string> = new Set(["ResumeSaga", "CompensateSaga"])
+
 const route = (message: Message): string | undefined => {
   if (message.type === "TimerFired") return message.subject.startsWith("saga-") ? message.subject : undefined
-  if (!heard.has(message.type)) return undefined
+  if (!heard.has(message.type) && !words.has(message.type)) return undefined
   const { payment_id } = message.data as { readonly payment_id?: string }
   return payment_id === undefined ? undefined : `saga-${payment_id}`
 }
@@ -47,12 +53,15 @@ const Stored = Schema.UndefinedOr(
     undo: Schema.Array(Step),
     compensated: Schema.Boolean,
     closing: Schema.Boolean,
+    stopped: Schema.optional(Schema.Boolean),
     stepDeadline: Schema.Finite,
     recoveries: Schema.Int,
     startedAt: Schema.Finite,
     waitingSince: Schema.optional(Schema.Finite),
+    waitsFor: Schema.optional(Schema.String),
     stuckTold: Schema.Boolean,
-    parked: Schema.Boolean
+    parked: Schema.Boolean,
+    unparked: Schema.optional(Schema.Boolean)
   })
 )
 
@@ -65,7 +74,7 @@ export const sagaDecider = (settings: Settings): Decider<State, SagaEvent> => ({
   decide: decide(settings),
   evolve: evolve(settings),
   react,
-  wakeAt,
+  wakeAt: (state) => wakeAt(state, settings),
   postings: () => [],
   project,
   snapshot: { schema: 1, codec: Stored }

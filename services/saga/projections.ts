@@ -5,7 +5,7 @@ import { Failure } from "../../shared/contract/payment.ts"
 import type { SagaEvent } from "../../shared/contract/saga.ts"
 import type { Projected } from "../../shared/runtime/decider.ts"
 import { sagaProgress } from "../../shared/runtime/progress.ts"
-import type { State } from "./saga.ts"
+import { isOpen, type Saga, type State } from "./state.ts"
 import { sagasTable } from "./store.ts"
 import { story } from "./story.ts"
 
@@ -19,25 +19,41 @@ const encodeFailure = Schema.encodeSync(Failure)
 
 export const project = (state: State, event: Recorded<SagaEvent>, cause: Message): ReadonlyArray<Projected> => {
   if (state === undefined) return []
-  const { payment_id, user_id, deadline } = state.order
+  const { payment_id } = state.order
   if (event.type === "SagaStepCompleted") {
     const shows = story[event.data.step].shows
-    return shows === undefined ? [] : [sagaProgress(payment_id, shows, event.time)]
+    const progress = shows === undefined ? [] : [sagaProgress(payment_id, shows, event.time)]
+    return state.unparked === true ? [...progress, ...sagaRow(state, event, cause)] : progress
   }
-  if (PASSING.has(event.type)) return []
+  return PASSING.has(event.type) && state.unparked !== true ? [] : sagaRow(state, event, cause)
+}
+
+const sagaRow = (state: Saga, event: Recorded<SagaEvent>, cause: Message): ReadonlyArray<Projected> => {
+  const { payment_id, user_id, deadline } = state.order
   const row = {
     payment_id,
     tenant: cause.tenant,
     user_id,
-    status: state.status,
+    status: shownStatus(state),
     step: state.step,
     failure: state.failure === undefined ? null : JSON.stringify(encodeFailure(state.failure)),
     deadline,
-    stuck_since: state.stuckTold ? (state.waitingSince ?? state.startedAt) : null,
+    stuck_since: state.stuckTold && isOpen(state) ? (state.waitingSince ?? state.startedAt) : null,
     parked: state.parked,
+    waits: waits(state),
     version: event.version,
     started_at: state.startedAt,
     updated_at: event.time
   }
   return [{ table: sagasTable, row }]
+}
+
+/** A compensation that gave up is a state of its own to people: one of them is called (DECISIONS D3). */
+const shownStatus = ({ status, parked }: Saga): string =>
+  status === "COMPENSATING" && parked ? "COMPENSATION_FAILED" : status
+
+/** What keeps an open saga, for people; nothing where nothing does, as in every payment that goes well. */
+const waits = ({ recoveries, waitsFor, waitingSince, closing, status }: Saga): string | null => {
+  if (!isOpen({ status }) || (recoveries === 0 && waitsFor === undefined && !closing)) return null
+  return JSON.stringify({ recoveries, reason: waitsFor, since: waitingSince, closing })
 }

@@ -1,86 +1,23 @@
 import { expect, test } from "bun:test"
-import type { Message } from "../../shared/contract/envelope.ts"
-import { type Currency, minor } from "../../shared/contract/money.ts"
-import type { SagaEvent } from "../../shared/contract/saga.ts"
-import type { Outgoing } from "../../shared/runtime/decider.ts"
-import { react } from "./react.ts"
-import { decide, evolve, type State, wakeAt } from "./saga.ts"
-
-const settings = { sagaTimeoutMs: 300_000, stepTimeoutMs: 60_000, recoveryIntervalMs: 60_000 }
-const USD = "USD" as Currency
-const message = (type: string, data: object = {}): Message => ({
-  id: "m",
-  type,
-  subject: "saga-p",
-  time: 0,
-  tenant: "t",
-  partitionkey: "t/ana",
-  correlationid: "p",
-  causationid: "p",
-  actor: "test",
-  schema: 1,
-  data: { payment_id: "p", ...data }
-})
-
-/** Plays messages through the saga at a given time each and collects what it says and sends. */
-class Play {
-  state: State = undefined
-  version = 0
-  now = 0
-  readonly said: Array<string> = []
-  sent: Array<Outgoing> = []
-
-  hear(...messages: ReadonlyArray<Message>): this {
-    for (const each of messages) {
-      for (const event of decide(settings)(this.state, each, this.now).events ?? []) this.record(event)
-    }
-    return this
-  }
-  at(now: number): this {
-    this.now = now
-    return this
-  }
-  private record(event: SagaEvent): void {
-    const recorded = { ...event, id: "e", time: this.now, version: ++this.version }
-    this.state = evolve(settings)(this.state, recorded)
-    this.said.push(event.type)
-    this.sent.push(...(react(this.state, recorded).commands ?? []))
-  }
-  /** Types of the commands sent since the last look. */
-  commands(): ReadonlyArray<string> {
-    const types = this.sent.map(({ command }) => command.type)
-    this.sent = []
-    return types
-  }
-}
-
-const order = {
-  wallet_id: "w",
-  user_id: "ana",
-  merchant_id: "shop",
-  amount: minor(100n),
-  currency: USD,
-  initiated_at: 0
-}
-const funds = { wallet_id: "w", currency: USD, requested_amount: 100n, available_balance: 40n, deficit_amount: 60n }
-const initiated = message("PaymentInitiated", order)
-const validated = message("PaymentValidated")
-const checked = message("WalletBalanceChecked", { ...funds, sufficient_funds: true })
-const lacking = message("WalletBalanceChecked", { ...funds, sufficient_funds: false })
-const deducted = message("WalletDeducted", { amount: minor(100n) })
-const deductionFailed = message("WalletDeductionFailed", { ...funds, code: "WALLET_LOCKED" })
-const charged = message("GatewayResponseReceived", {
-  outcome: "succeeded",
-  provider: "stripe",
-  provider_reference: "pi_1"
-})
-const unknown = message("GatewayTimeoutOccurred", { provider: "stripe" })
-const declined = message("GatewayPaymentFailed", { code: "PAYMENT_DECLINED", reason: "r", provider: "stripe" })
-const completed = message("PaymentCompleted")
-const failed = message("PaymentFailed")
-const due = message("TimerFired", { kind: "due", due_at: 0 })
-const restart = message("TimerFired", { kind: "restart", due_at: 0 })
-const atGateway = () => new Play().hear(initiated, validated, checked, deducted)
+import {
+  atGateway,
+  charged,
+  checked,
+  completed,
+  declined,
+  deducted,
+  deductionFailed,
+  due,
+  failed,
+  initiated,
+  lacking,
+  message,
+  Play,
+  restart,
+  unknown,
+  validated,
+  wakeAt
+} from "./testing.ts"
 
 test("a payment that goes well: five steps, each command once, in order", () => {
   const play = atGateway().hear(charged, completed)
@@ -177,7 +114,9 @@ test("a step without an answer is sent again under the same name, three times, t
   }
   play.at(240_000).hear(due)
   expect(play.said.at(-1)).toBe("SagaParked")
-  expect(wakeAt(play.state)).toBeUndefined()
+  expect(wakeAt(play.state)).toBe(300_000) // only to be flagged stuck
+  expect(play.at(300_000).hear(due).commands()).toEqual([])
+  expect([play.said.at(-1), wakeAt(play.state)]).toEqual(["SagaStuck", undefined])
   expect(play.hear(validated).commands()).toEqual(["CheckWalletBalance"]) // late truth still counts
 })
 

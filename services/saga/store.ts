@@ -13,6 +13,7 @@ export const sagasTable: Table = {
     deadline: "bigint",
     stuck_since: "bigint",
     parked: "boolean",
+    waits: "text",
     version: "int",
     started_at: "bigint",
     updated_at: "bigint"

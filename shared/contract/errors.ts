@@ -112,6 +112,14 @@ export const ERRORS = {
     "No such payment",
     "Check the id; payments of other tenants are not visible."
   ),
+  SAGA_NOT_FOUND: problem(
+    404,
+    "validation",
+    false,
+    "No such saga",
+    "Check the id, which is the payment's; sagas of other tenants are not visible."
+  ),
+  BREAKER_NOT_FOUND: problem(404, "validation", false, "No such provider", "See GET /api/v1/ops/circuit-breakers."),
   METHOD_NOT_ALLOWED: problem(405, "validation", false, "The method is not allowed here", "See the Allow header."),
   WALLET_EXISTS: problem(
     409,
@@ -134,6 +142,28 @@ export const ERRORS = {
     false,
     "The payment cannot be cancelled any more",
     "Wait for its end; refund it if it completes."
+  ),
+  PAYMENT_STOPPED: problem(
+    409,
+    "permanent",
+    false,
+    "An operator ended the payment",
+    "The money is back in the wallet. Ask support before paying again."
+  ),
+  SAGA_ENDED: problem(409, "conflict", false, "The saga has ended", "There is nothing left to do for it."),
+  SAGA_NOT_COMPENSATABLE: problem(
+    409,
+    "unknown_outcome",
+    false,
+    "The saga cannot be compensated now",
+    "An attempt could still take money, or has taken it: see detail. What is unknown has to be resolved first."
+  ),
+  NOTHING_UNKNOWN: problem(
+    409,
+    "conflict",
+    false,
+    "No attempt of the payment has an unknown outcome",
+    "Only an attempt that is UNKNOWN or in REVIEW can be resolved by hand."
   ),
   VERSION_CONFLICT: problem(409, "conflict", true, "Too many writers at once", "Send the same request again."),
   BODY_TOO_LARGE: problem(413, "validation", false, "The body is too large", "Send at most 64 KiB."),

@@ -3,7 +3,7 @@ import { AuditCommands, AuditEvents } from "./audit.ts"
 import type { Catalogue, Entry } from "./catalogue.ts"
 import { GatewayCommands, GatewayEvents } from "./gateway.ts"
 import { PaymentCommands, PaymentEvents } from "./payment.ts"
-import { NotificationCommands, NotificationEvents, SagaEvents } from "./saga.ts"
+import { NotificationCommands, NotificationEvents, SagaCommands, SagaEvents } from "./saga.ts"
 import { TimerMessages } from "./timer.ts"
 import { WalletCommands, WalletEvents } from "./wallet.ts"
 
@@ -19,6 +19,7 @@ export const COMMANDS = {
   ...PaymentCommands,
   ...WalletCommands,
   ...GatewayCommands,
+  ...SagaCommands,
   ...NotificationCommands,
   ...AuditCommands,
   ...TimerMessages

@@ -25,7 +25,8 @@ export const FailureCode = Schema.Literals([
   "PAYMENT_DECLINED",
   "GATEWAY_UNAVAILABLE",
   "PAYMENT_TIMED_OUT",
-  "PAYMENT_CANCELLED"
+  "PAYMENT_CANCELLED",
+  "PAYMENT_STOPPED"
 ])
 export type FailureCode = typeof FailureCode.Type
 

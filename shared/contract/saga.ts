@@ -108,11 +108,41 @@ export const SagaEvents = {
   ),
   SagaParked: entry(
     about("at most 3 recoveries helped nothing: a person is paged", ["metrics", "notification"]),
-    { payment_id: Schema.String, step: Step, reason: Schema.String },
-    { ...exampleStep, reason: "no answer after 3 recoveries" }
+    {
+      payment_id: Schema.String,
+      step: Step,
+      reason: Schema.String,
+      /** It was undoing: the saga is shown as COMPENSATION_FAILED. */
+      compensating: Schema.optionalKey(Schema.Boolean)
+    },
+    { ...exampleStep, reason: "no answer after 3 recoveries", compensating: true }
   )
 } as const
 export type SagaEvent = FactOf<typeof SagaEvents>
+
+const word = (trigger: string): About => ({
+  version: 1,
+  topic: "saga-commands",
+  producer: "api",
+  consumers: ["saga"],
+  trigger
+})
+const exampleWord = { payment_id: EXAMPLE.payment, reason: "the wallet's database is back" } as const
+
+/** What operators say to a saga; `reason` stands in the audit log as well. */
+export const SagaCommands = {
+  ResumeSaga: entry(
+    word("an operator resumes a saga that gave up or waits: its step is sent again, or the provider is asked"),
+    { payment_id: Schema.String, reason: Schema.String },
+    exampleWord
+  ),
+  CompensateSaga: entry(
+    word("an operator ends a payment: the gateway closes it first, then the money goes back"),
+    { payment_id: Schema.String, reason: Schema.String },
+    exampleWord
+  )
+} as const
+export type SagaCommand = FactOf<typeof SagaCommands>
 
 export const NotificationCommands = {
   NotifyUser: entry(

@@ -55,7 +55,7 @@ export interface Report {
   readonly open: number
 }
 
-const saga = { sagaTimeoutMs: 300_000, stepTimeoutMs: 60_000, recoveryIntervalMs: 60_000 }
+const saga = { sagaTimeoutMs: 300_000, stepTimeoutMs: 60_000, recoveryIntervalMs: 60_000, stuckAfterMs: 300_000 }
 const accepts = () => true
 
 /** One life of the platform: its processors and timers, until it is told to die. */
