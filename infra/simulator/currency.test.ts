@@ -1,6 +1,6 @@
 /** One amount, three views: what a provider's table says, and that no view can express what another does not mean. */
 import { expect, test } from "bun:test"
-import { isoToPaypal, paypalToIso, stripeCurrencyRefusal, stripeToIso } from "./currency.ts"
+import { adyenToIso, isoToAdyen, isoToPaypal, paypalToIso, stripeCurrencyRefusal, stripeToIso } from "./currency.ts"
 
 test.each([
   ["usd", 2000, 2000],
@@ -23,6 +23,32 @@ test.each([
   ["zzz", 1]
 ])("Stripe refuses %s %i", (currency, amount) => {
   expect(stripeCurrencyRefusal(currency, amount)).toBeDefined()
+})
+
+test.each([
+  ["USD", 2000, 2000],
+  ["JPY", 500, 500],
+  ["CLP", 50_000, 500],
+  ["ISK", 50_000, 500],
+  ["IDR", 15, 1500],
+  ["CVE", 15, 1500],
+  ["HUF", 50_000, 50_000],
+  ["UGX", 500, 500],
+  ["KWD", 5124, 5124]
+])("Adyen's %s %i is %i minor units, and back", (currency, value, iso) => {
+  expect(adyenToIso(currency, value)).toBe(iso)
+  expect(isoToAdyen(currency, iso)).toBe(value)
+})
+
+test.each([
+  ["ISK", 50_050],
+  ["CLP", 1],
+  ["MGA", 500],
+  ["USD", 0],
+  ["USD", 1.5],
+  ["zzz", 1]
+])("Adyen refuses %s %d", (currency, value) => {
+  expect(typeof adyenToIso(currency, value)).toBe("object")
 })
 
 test("PayPal's decimals and minor units are each other's inverse", () => {

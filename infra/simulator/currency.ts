@@ -1,6 +1,6 @@
 /**
- * Three views of one amount: ISO 4217 minor units (the ledger, our platform), Stripe's integers and PayPal's decimal
- * strings. They differ per currency, and confusing them charges a hundredth or a hundredfold, so the simulator refuses
+ * Four views of one amount: ISO 4217 minor units (the ledger, our platform), Stripe's and Adyen's integers and PayPal's
+ * decimal strings. They differ per currency, and confusing them charges a hundredth or a hundredfold, so the simulator refuses
  * what the provider refuses. Amounts are safe integers here because they travel as JSON; nothing is ever divided
  * without a check that it divides.
  */
@@ -24,6 +24,11 @@ const PAYPAL = new Set(
   "AUD BRL CAD CNY CZK DKK EUR HKD HUF ILS JPY MYR MXN TWD NZD NOK PHP PLN GBP RUB SGD SEK CHF THB USD".split(" ")
 )
 const PAYPAL_NO_DECIMALS = new Set(["HUF", "JPY", "TWD"])
+
+/** Adyen's own table: IDR and CVE have no decimals there, CLP and ISK have two. */
+const ADYEN_0 = new Set("CVE DJF GNF IDR JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split(" "))
+/** Not on the page that was read: nobody may build on a guess here. */
+const ADYEN_REFUSED = new Set(["BIF", "MGA"])
 
 export const isoExponent = (currency: string): number =>
   EXPONENT_0.has(currency) ? 0 : EXPONENT_3.has(currency) ? 3 : 2
@@ -78,4 +83,24 @@ export const isoToPaypal = (currency: string, amount: number): string => {
   const digits = String(amount).padStart(exponent + 1, "0")
   const whole = digits.slice(0, -exponent)
   return PAYPAL_NO_DECIMALS.has(currency) ? whole : `${whole}.${digits.slice(-exponent)}`
+}
+
+/** What Adyen's number is shifted by to be ISO minor units. */
+const adyenShift = (currency: string): number =>
+  isoExponent(currency) - (ADYEN_0.has(currency) ? 0 : EXPONENT_3.has(currency) ? 3 : 2)
+
+/** Adyen's integer as ISO minor units, or the error Adyen names. */
+export const adyenToIso = (currency: string, value: number): number | Refusal => {
+  if (!/^[A-Z]{3}$/.test(currency) || ADYEN_REFUSED.has(currency))
+    return { code: "138", message: `Currency: '${currency}' is not supported` }
+  const by = adyenShift(currency)
+  const amount = by >= 0 ? value * 10 ** by : value / 10 ** -by
+  const good = Number.isSafeInteger(value) && value > 0 && Number.isSafeInteger(amount)
+  return good ? amount : { code: "137", message: "Invalid amount specified" }
+}
+
+/** ISO minor units as Adyen counts them. */
+export const isoToAdyen = (currency: string, amount: number): number => {
+  const by = adyenShift(currency)
+  return by >= 0 ? amount / 10 ** by : amount * 10 ** -by
 }

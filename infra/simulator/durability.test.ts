@@ -4,7 +4,7 @@ import { appendFileSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type Spawned, spawnSimulator } from "./spawn.ts"
-import { control, eventually, failure, HASTY_MS, post, stripeAt } from "./testing.ts"
+import { adyenAt, control, eventually, failure, HASTY_MS, post, stripeAt } from "./testing.ts"
 
 let dataDir: string
 let simulator: Spawned
@@ -75,6 +75,37 @@ test("kill -9 before a late execution: it is executed once all the same, its key
   expect(await failure(confirm())).toMatchObject({ statusCode: 409 })
   await eventually(async () => (await control(simulator.url).ledger("p1")).length === 1)
   expect((await confirm()).status).toBe("succeeded")
+})
+
+test("kill -9: Adyen's answers, its references and what it has promised are there again", async () => {
+  const merchantAccount = "TestMerchant"
+  const amount = { currency: "EUR", value: 700 }
+  const pay = (id: string) =>
+    adyenAt(simulator.url).payments.payments(
+      {
+        merchantAccount,
+        amount,
+        reference: `${id}-1`,
+        paymentMethod: { type: "scheme" } as never,
+        additionalData: { manualCapture: "true" },
+        returnUrl: "https://shop.example/back"
+      },
+      { idempotencyKey: `${id}-create` }
+    )
+  const capture = (psp: string, idempotencyKey: string) =>
+    adyenAt(simulator.url).modifications.captureAuthorisedPayment(psp, { merchantAccount, amount }, { idempotencyKey })
+  const [first, second] = [await pay("p1"), await pay("p2")]
+  await control(simulator.url).arm("adyen", { fault: "async", after_ms: 1_500, count: 1 })
+  const taken = await capture(first.pspReference!, "p1-charge")
+
+  await restart()
+  const sim = control(simulator.url)
+  expect(await pay("p1")).toEqual(first)
+  expect(await capture(first.pspReference!, "p1-charge")).toEqual(taken)
+  await adyenAt(simulator.url).modifications.cancelAuthorisedPayment({ merchantAccount, paymentReference: "p2-1" })
+  await capture(second.pspReference!, "p2-charge")
+  await eventually(async () => (await sim.ledger()).length === 1)
+  expect(await sim.ledger()).toMatchObject([{ payment_id: "p1", provider: "adyen", amount: 700 }])
 })
 
 test("a line cut off by the kill is dropped, and what comes after it is not", async () => {

@@ -3,7 +3,7 @@
  * *after* execution is the axis that finds double charges, so the two are different faults. Armed behaviours, their
  * remaining counts and the state of their random sequence live in the journal.
  */
-import { PROVIDERS, type ProviderName } from "./provider.ts"
+import { type Plan, PROVIDERS, type ProviderName } from "./provider.ts"
 import type { Table, World } from "./world.ts"
 
 export const OPS = ["create", "charge", "read", "cancel", "refund", "oauth"] as const
@@ -91,9 +91,10 @@ export class Faults {
   }
 
   /** Decides for one call, and remembers that it did: `count` counts decisions that hit. */
-  draw(provider: ProviderName, ops: ReadonlyArray<Op>): Drawn | undefined {
+  draw(provider: ProviderName, plan: Pick<Plan, "ops" | "declines">): Drawn | undefined {
     const armed = this.armed.get(provider)
     if (armed === undefined) return undefined
+    const ops = armed.fault === "decline" ? (plan.declines ?? plan.ops) : plan.ops
     const wanted = armed.op ?? "charge"
     if (wanted !== "any" && !ops.includes(wanted)) return undefined
     const only = ONLY_FOR[armed.fault]

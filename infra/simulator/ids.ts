@@ -27,3 +27,6 @@ export const paypalId = (): string => processTagUpper + next().toUpperCase().pad
 
 /** PayPal's `debug_id`: 13 hexadecimal characters in the original, so short and lower-case here. */
 export const debugId = (): string => `f${next().padStart(12, "0")}`
+
+/** 16 upper-case characters, as Adyen's `pspReference` has. */
+export const adyenPsp = (): string => processTagUpper + next().toUpperCase().padStart(7, "0").slice(-7)

@@ -28,7 +28,8 @@ const started = await startSimulator({
   dataDir: env("DATA_DIR"),
   webhookTarget: env("WEBHOOK_TARGET"),
   stripeWebhookSecret: env("STRIPE_WEBHOOK_SECRET"),
-  paypalWebhookId: env("PAYPAL_WEBHOOK_ID")
+  paypalWebhookId: env("PAYPAL_WEBHOOK_ID"),
+  adyenHmacKey: env("ADYEN_HMAC_KEY")
 }).catch((error: unknown) => complain(`simulator cannot start on port ${port}: ${String(error)}`))
 
 const end = async (): Promise<void> => {

@@ -33,6 +33,8 @@ export type Plan = {
   readonly op: Op
   /** All operations a fault may name to hit this call; a create that also confirms is both. */
   readonly ops: ReadonlyArray<Op>
+  /** Those a `decline` may name to hit this call, where they are others: the issuer speaks only at some calls. */
+  readonly declines?: ReadonlyArray<Op>
   readonly idempotencyKey: string | undefined
   /** The scope in which two calls with one key collide; absent where keys mean nothing. */
   readonly lock: string | undefined

@@ -3,6 +3,8 @@
  * (server.ts), money and rules the providers' (one folder each); this decides who answers, with which fault, and writes
  * down what was received.
  */
+
+import { makeAdyen } from "./adyen/adyen.ts"
 import { now } from "./clock.ts"
 import { control } from "./control.ts"
 import { type Drawn, type Fault, Faults } from "./faults.ts"
@@ -20,6 +22,8 @@ export type SimulatorOptions = {
   readonly webhookTarget?: string | undefined
   readonly stripeWebhookSecret?: string | undefined
   readonly paypalWebhookId?: string | undefined
+  /** Hexadecimal, as Adyen's Customer Area shows it. */
+  readonly adyenHmacKey?: string | undefined
 }
 
 /** What becomes of a call on the wire: `answer` absent means that nobody ever answers. */
@@ -65,7 +69,11 @@ export class Simulator {
     this.wire = new Wire(this.world.journal)
     this.lateCalls = this.world.table<LateCall>("late_call")
     const outside: Outside = { world: this.world, ledger: this.ledger, tasks: this.tasks, webhooks: this.webhooks }
-    this.providers = [makePaypal(outside, options.paypalWebhookId), makeStripe(outside, options.stripeWebhookSecret)]
+    this.providers = [
+      makePaypal(outside, options.paypalWebhookId),
+      makeStripe(outside, options.stripeWebhookSecret),
+      makeAdyen(outside, options.adyenHmacKey)
+    ]
   }
 
   /** Remembers what an earlier process knew and takes up what it had promised to do. */
@@ -96,7 +104,7 @@ export class Simulator {
     const provider = this.providers.find((known) => known.owns(call.path))
     if (provider === undefined) return { answer: NOT_FOUND, fault: "none", latency_ms: 0, done: nothing }
     const plan = provider.plan(call)
-    const drawn = this.faults.draw(provider.name, plan.ops)
+    const drawn = this.faults.draw(provider.name, plan)
     const answer = this.answer(provider, call, plan, drawn)
     const unanswered = drawn !== undefined && UNANSWERED.has(drawn.fault)
     this.record(provider, call, plan, drawn, unanswered ? undefined : answer)

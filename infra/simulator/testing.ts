@@ -1,4 +1,12 @@
 /** What the simulator's own tests share: the official SDKs pointed at it, and its control plane. */
+import { request as httpRequest } from "node:http"
+import {
+  Client as AdyenClient,
+  CheckoutAPI,
+  Config,
+  EnvironmentEnum,
+  HttpURLConnectionClient
+} from "@adyen/api-library"
 import { Client, Environment, OrdersController, PaymentsController } from "@paypal/paypal-server-sdk"
 import axios, { type AxiosRequestConfig } from "axios"
 import Stripe from "stripe"
@@ -66,6 +74,31 @@ export const paypalAt = (url: string, timeout = PATIENT_MS) => {
     unstable_httpClientOptions: { adapter }
   })
   return { orders: new OrdersController(client), payments: new PaymentsController(client) }
+}
+
+interface AdyenOptions {
+  readonly headers: Record<string, string>
+  readonly timeout: number
+  readonly idempotencyKey?: string
+}
+
+/**
+ * Adyen's SDK speaks https to fixed hosts. Its own client makes the request's options and reads the answer; only the
+ * connection between the two is ours.
+ */
+export const adyenAt = (url: string, timeout = PATIENT_MS) => {
+  const http = Object.assign(new HttpURLConnectionClient(), {
+    createRequest: (endpoint: string, { headers, timeout, idempotencyKey }: AdyenOptions) => {
+      const key = idempotencyKey === undefined ? {} : { "Idempotency-Key": idempotencyKey }
+      const request = httpRequest(url + new URL(endpoint).pathname, { method: "POST", headers: { ...headers, ...key } })
+      request.setTimeout(timeout)
+      return request
+    }
+  })
+  const environment = EnvironmentEnum.TEST
+  const config = new Config({ apiKey: "simulated", environment, connectionTimeoutMillis: timeout })
+  const { PaymentsApi, ModificationsApi } = new CheckoutAPI(new AdyenClient(config, http))
+  return { payments: PaymentsApi, modifications: ModificationsApi }
 }
 
 /** The error of a promise that must fail. */

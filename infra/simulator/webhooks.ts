@@ -16,6 +16,12 @@ const REQUEST_TIMEOUT_MS = 10_000
 /** An event that is to be overtaken waits this long, and the ones behind it do not. */
 const REORDER_MS = 200
 
+/** Adyen tries three times at once and then slower and slower, for 30 days; here a day is about a minute. */
+const AT_ONCE_MAX = 3
+const LINE_WAIT_MAX_MS = 60_000
+
+type Waiting = { readonly delivery: Delivery; readonly attempt: number }
+
 export type Delivery = { readonly provider: ProviderName; readonly body: string }
 
 /** Signs at the moment of sending, as the providers do: a retry has a new timestamp. */
@@ -55,7 +61,10 @@ export class Webhooks {
   private readonly table: Table<Settings>
   private readonly target: string | undefined
   private readonly signers: { [provider: string]: Signer } = {}
-  private readonly queue: Array<{ delivery: Delivery; attempt: number }> = []
+  private readonly queue: Array<Waiting> = []
+  /** Adyen's: what is refused blocks everything behind it. */
+  private readonly line: Array<Waiting> = []
+  private lineMoves = false
   private readonly timers = new Set<ReturnType<typeof setTimeout>>()
   private running = 0
 
@@ -97,20 +106,44 @@ export class Webhooks {
     for (const timer of this.timers) clearTimeout(timer)
     this.timers.clear()
     this.queue.length = 0
+    this.line.length = 0
   }
 
   private enqueue(delivery: Delivery, attempt: number, wait_ms: number): void {
     if (wait_ms > 0) {
-      const timer = setTimeout(() => {
-        this.timers.delete(timer)
-        this.enqueue(delivery, attempt, 0)
-      }, wait_ms)
-      this.timers.add(timer)
+      this.after(wait_ms, () => this.enqueue(delivery, attempt, 0))
       return
     }
-    if (this.queue.length >= QUEUE_MAX) return
-    this.queue.push({ delivery, attempt })
+    const queue = delivery.provider === "adyen" ? this.line : this.queue
+    if (queue.length >= QUEUE_MAX) return
+    queue.push({ delivery, attempt })
     this.pump()
+    this.move()
+  }
+
+  private after(wait_ms: number, then: () => void): void {
+    const timer = setTimeout(() => {
+      this.timers.delete(timer)
+      then()
+    }, wait_ms)
+    this.timers.add(timer)
+  }
+
+  /** One after the other, and the same again until it is accepted. */
+  private move(attempt = 1): void {
+    const head = this.line[0]
+    if (head === undefined || (this.lineMoves && attempt === 1)) return
+    this.lineMoves = true
+    void this.post(head.delivery).then((delivered) => {
+      if (!delivered) {
+        const slower = Math.min(BACKOFF_MS * 2 ** (attempt - AT_ONCE_MAX), LINE_WAIT_MAX_MS)
+        this.after(attempt <= AT_ONCE_MAX ? 1 : slower, () => this.move(attempt + 1))
+        return
+      }
+      this.lineMoves = false
+      this.line.shift()
+      this.move()
+    })
   }
 
   private pump(): void {
