@@ -1,8 +1,8 @@
 /**
  * Four views of one amount: ISO 4217 minor units (the ledger, our platform), Stripe's and Adyen's integers and PayPal's
- * decimal strings. They differ per currency, and confusing them charges a hundredth or a hundredfold, so the simulator refuses
- * what the provider refuses. Amounts are safe integers here because they travel as JSON; nothing is ever divided
- * without a check that it divides.
+ * decimal strings. They differ per currency, and confusing them charges a hundredth or a hundredfold, so the simulator
+ * refuses what the provider refuses. Amounts are safe integers here because they travel as JSON; nothing is ever
+ * divided without a check that it divides.
  */
 
 const EXPONENT_0 = new Set("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split(" "))
