@@ -58,6 +58,7 @@ export const platform = Effect.fnUntraced(function* (
   const base = Layer.provideMerge(embeddedBus, stores)
   return yield* Effect.gen(function* () {
     yield* ensureDevelopmentKey(apiKey)
+    yield* gateway.restore
     const readiness = yield* Readiness
     const processors = yield* makeProcessors(configuration, settings, logging)
     const timers = yield* makeTimers()

@@ -1,7 +1,7 @@
 /** The stateful services of one process: each a processor of its decider, on the shared store and bus. */
 import { Effect, Option } from "effect"
 import { auditDecider } from "../../services/audit/decider.ts"
-import type { GatewaySettings, ProviderCall } from "../../services/gateway/index.ts"
+import type { GatewayEffect, GatewaySettings } from "../../services/gateway/index.ts"
 import { gateway } from "../../services/gateway/index.ts"
 import { metricsObserver } from "../../services/metrics/metrics.ts"
 import { notificationDecider } from "../../services/notification/decider.ts"
@@ -29,8 +29,8 @@ export const makeProcessors = Effect.fnUntraced(function* (
   }
   const context = yield* Effect.context<Needs>()
   const call = gateway.perform(gatewaySettings)
-  const perform = (providerCall: ProviderCall) =>
-    Effect.map(Effect.provide(call(providerCall), context), (answers) =>
+  const perform = (effect: GatewayEffect) =>
+    Effect.map(Effect.provide(call(effect), context), (answers) =>
       answers.map(({ subject, command, partitionkey }) => ({ subject, fact: command, partitionkey }))
     )
   // Stores first, then in the order in which a payment meets them (MISSION 10.5).

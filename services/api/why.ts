@@ -67,6 +67,7 @@ const recovered: Words = (data) => {
 const HEARD: Readonly<Record<string, string>> = {
   provider_outcome_unknown: "it is not known whether the provider took the money: nothing else is tried meanwhile",
   providers_unavailable: "no provider can be asked now: the payment waits",
+  provider_unavailable: "the provider cannot work now: what it did is looked for before anybody else is asked",
   pending: "the provider will tell later"
 }
 

@@ -32,6 +32,8 @@ export type Verdict =
   | "refused"
   /** It can never take money any more: cancelled or voided. */
   | "fenced"
+  /** The provider says what an operator had said before it. */
+  | "confirmed"
   | "pending"
   /** Nothing was taken yet, though it still could be. */
   | "not_charged"
@@ -54,7 +56,7 @@ export const judge = (attempt: Attempt, answer: Answered, payment: Payment): Ver
     if (answer.amount === payment.amount && answer.currency === payment.currency) return "charged"
     return attempt.mismatch && !expected ? "nothing" : attempt.mismatch ? "unknown" : "mismatch"
   }
-  if (!unresolved(attempt)) return "nothing"
+  if (!unresolved(attempt)) return attempt.vouched === true && expected ? confirmation(answer) : "nothing"
   if (attempt.mismatch) return expected ? "unknown" : "nothing"
   switch (answer.outcome) {
     case "fenced":
@@ -78,6 +80,9 @@ export const judge = (attempt: Attempt, answer: Answered, payment: Payment): Ver
   }
 }
 
+const confirmation = ({ outcome }: Answered): Verdict =>
+  outcome === "fenced" || outcome === "reversed" || outcome === "declined" ? "confirmed" : "unknown"
+
 const judgeReversal = (answer: Answered, expected: boolean): Verdict => {
   if (answer.outcome === "reversed") return "reversed"
   if (!expected) return "nothing"
@@ -98,6 +103,8 @@ const BLIND_MAX = 3
 export const nextOperation = (attempt: Attempt, closing: boolean, now: number, rules: Rules): Operation => {
   if (attempt.status === "REVERSING") return "reverse"
   if (attempt.mismatch) return "read"
+  // The fence makes the operator's word true where it was not, unless the charge exists.
+  if (attempt.vouched === true) return "fence"
   if (attempt.seen === "not_charged") return mayReplay(attempt, closing, now, rules) ? "charge" : "fence"
   if (attempt.seen === "pending") return closing ? "fence" : "read"
   if (attempt.blind >= BLIND_MAX && (attempt.status !== "PENDING" || closing)) return "fence"
@@ -130,7 +137,7 @@ export const delayMs = (attempt: Attempt, answer: Answered, rules: Rules): numbe
 const spacingMs = (doubts: number, rules: Rules): number =>
   Math.min(rules.backoff_ms * 2 ** Math.min(doubts, 30), rules.recovery_ms)
 
-const isServerError = (reason: string | undefined): boolean => reason?.startsWith("http_5") === true
+export const isServerError = (reason: string | undefined): boolean => reason?.startsWith("http_5") === true
 
 /** A call that has no answer for that long will have none: its process is gone. */
 export const patienceMs = (rules: Rules): number => Math.max(rules.recovery_ms, 3 * rules.timeout_ms)
@@ -139,9 +146,13 @@ export const patienceMs = (rules: Rules): number => Math.max(rules.recovery_ms, 
 export const awaited = (attempt: Attempt, now: number, rules: Rules): boolean =>
   attempt.asking !== undefined && now < attempt.asking.at + patienceMs(rules)
 
+/** Something at the provider is still to be found out, or to be done. */
+export const lookedAfter = (attempt: Attempt): boolean =>
+  unresolved(attempt) || attempt.status === "REVERSING" || attempt.vouched === true
+
 /** When the attempt wants to be looked at; a first charge under way has no timer: restart and Verify look after it. */
 export const dueAt = (attempt: Attempt, rules: Rules): number | undefined => {
-  if (attempt.status === "STARTED" || !(unresolved(attempt) || attempt.status === "REVERSING")) return undefined
+  if (attempt.status === "STARTED" || !lookedAfter(attempt)) return undefined
   return attempt.asking === undefined ? attempt.next_at : attempt.asking.at + patienceMs(rules)
 }
 
@@ -193,7 +204,7 @@ const doubted = ({ status, unknown_since }: Attempt, at: number): Pick<Attempt, 
 type Received = DataOf<"GatewayResponseReceived">
 
 const learnt = (attempt: Attempt, data: Received): Attempt => {
-  const { asking: _, next_at: __, seen: ___, ...rest } = attempt
+  const { asking: _, next_at: __, seen: ___, vouched: ____, ...rest } = attempt
   return {
     ...rest,
     blind: 0,
@@ -248,8 +259,11 @@ export const received = (attempt: Attempt, data: Received, at: number, rules: Ru
       }
     case "unknown":
       return { ...next, mismatch: true, unknown_since: attempt.unknown_since ?? at, next_at: at + rules.daily_ms }
-    default:
-      return { ...next, status: ENDS[data.outcome], unanswered: [] }
+    default: {
+      const ended = { ...next, status: ENDS[data.outcome], unanswered: [] }
+      const vouched = data.evidence !== undefined && data.outcome === "fenced" && !attempt.mismatch
+      return vouched ? { ...ended, vouched, reviewed: true, next_at: at + rules.recovery_ms } : ended
+    }
   }
 }
 

@@ -50,7 +50,8 @@ export const allow = (breaker: Breaker, now: number, rules: BreakerRules): Permi
     case "closed":
       return { allowed: true, breaker, half_opened: false }
     case "open": {
-      if (now < breaker.until) return { allowed: false, retry_at: breaker.until }
+      // One that an operator holds open has no end of its own: whoever waits looks again after a reset time.
+      if (now < breaker.until) return { allowed: false, retry_at: Math.min(breaker.until, now + rules.reset_ms) }
       const { failures } = breaker
       return {
         allowed: true,

@@ -21,6 +21,16 @@ export interface ProviderCall {
   readonly provider_reference?: string
 }
 
+/** An operator opened or closed the breaker: the machine has to hear of it. */
+export interface Forcing {
+  readonly force: "open" | "closed"
+  readonly provider: Provider
+  /** ms. */
+  readonly until: number
+}
+/** What is done outside after a commit. */
+export type GatewayEffect = ProviderCall | Forcing
+
 /** What a provider's answer says about the money, in the platform's words. */
 export interface Answer {
   readonly outcome: Outcome
@@ -47,6 +57,8 @@ export interface Answered extends Answer {
   readonly operation: Operation
   /** Failures in a row the provider's breaker counts. */
   readonly breaker_failures: number
+  /** An operator's word instead of an answer: what it rests on. */
+  readonly evidence?: string
   /** Drawn in [0, 1) where the call was made, because a decider draws nothing. */
   readonly jitter: number
 }

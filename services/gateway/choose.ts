@@ -3,7 +3,17 @@
  * asked, when the payment has failed, and when it may be closed. What one attempt means is attempt.ts.
  */
 import type { GatewayEvent, Operation, Provider } from "../../shared/contract/gateway.ts"
-import { awaited, blocks, delayMs, dueAt, judge, nextOperation, reviewIsDue, unresolved } from "./attempt.ts"
+import {
+  awaited,
+  blocks,
+  delayMs,
+  dueAt,
+  judge,
+  lookedAfter,
+  nextOperation,
+  reviewIsDue,
+  unresolved
+} from "./attempt.ts"
 import { type Answered, keyOf } from "./calls.ts"
 import { evolveWith, find } from "./evolve.ts"
 import type { Rules } from "./rules.ts"
@@ -92,6 +102,8 @@ export const answer = (draft: Draft, answered: Answered): Draft => {
     case "fenced":
       respond(draft, answered, "fenced")
       return resolved(draft, draft.again(attempt))
+    case "confirmed":
+      return respond(draft, answered, "fenced")
     case "not_charged":
       respond(draft, answered, "not_charged")
       return askNext(draft, draft.again(attempt), "the provider has not charged yet")
@@ -119,7 +131,7 @@ export const answer = (draft: Draft, answered: Answered): Draft => {
 
 type Received = Extract<GatewayEvent, { readonly type: "GatewayResponseReceived" }>["data"]
 
-const respond = (draft: Draft, answered: Answered, outcome: Received["outcome"]): Draft => {
+export const respond = (draft: Draft, answered: Answered, outcome: Received["outcome"]): Draft => {
   const { breaker_failures: _, jitter: __, reason, ...data } = answered
   const code = data.code ?? reason
   return draft.say({ type: "GatewayResponseReceived", data: { ...data, outcome, ...(code !== undefined && { code }) } })
@@ -129,7 +141,7 @@ const respond = (draft: Draft, answered: Answered, outcome: Received["outcome"])
  * A charge is the payment's if nobody has given up on the payment and no other attempt may take its money. Otherwise it
  * goes back by itself.
  */
-const charged = (draft: Draft, attempt: Attempt, answered: Answered, payment: Payment): Draft => {
+export const charged = (draft: Draft, attempt: Attempt, answered: Answered, payment: Payment): Draft => {
   const { phase, attempts } = draft.state
   const alone = attempts.every((other) => other === attempt || !blocks(other))
   const wanted = alone && (phase === "open" || phase === "queued")
@@ -180,7 +192,7 @@ const requireReview = (draft: Draft, { provider, n, unknown_since }: Attempt): D
 }
 
 /** The attempt cannot take money any more. What now? */
-const resolved = (draft: Draft, attempt: Attempt): Draft => {
+export const resolved = (draft: Draft, attempt: Attempt): Draft => {
   const { phase, closing, attempts, payment } = draft.state
   if (phase !== "open" || payment === undefined || attempts.some(blocks)) return draft
   if (closing) return draft.say({ type: "GatewayClosed", data: { payment_id: payment.payment_id } })
@@ -234,12 +246,15 @@ const fail = (draft: Draft, payment: Payment, reason: string): Draft => {
   })
 }
 
+/** What an operator vouched for is looked after once the payment has ended: until then another attempt has its turn. */
+const ended = ({ phase }: State): boolean => phase !== "open" && phase !== "queued"
+
 /** `verify`: the saga waited in vain · `restart`: whoever made the calls is gone · `due`: the state's own time. */
 export type Look = "verify" | "restart" | "due"
 
 export const look = (draft: Draft, why: Look): Draft => {
   for (const attempt of draft.state.attempts) {
-    if (!unresolved(attempt) && attempt.status !== "REVERSING") continue
+    if (!lookedAfter(attempt) || (attempt.vouched === true && !ended(draft.state))) continue
     const due = dueAt(attempt, draft.rules)
     const wanted =
       why === "restart" ||
@@ -271,7 +286,8 @@ export const close = (draft: Draft, payment_id: string): Draft => {
 }
 
 export const wakeAt = (state: State, rules: Rules): number | undefined => {
-  const moments = state.attempts.flatMap((attempt) => dueAt(attempt, rules) ?? [])
+  const attempts = ended(state) ? state.attempts : state.attempts.filter(({ vouched }) => vouched !== true)
+  const moments = attempts.flatMap((attempt) => dueAt(attempt, rules) ?? [])
   if (state.phase === "queued" && state.queued_until !== undefined) moments.push(state.queued_until)
   return moments.length === 0 ? undefined : Math.min(...moments)
 }

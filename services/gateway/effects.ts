@@ -7,7 +7,14 @@ import { Cause, Clock, Effect, Random } from "effect"
 import { reach } from "../../shared/runtime/crashpoint.ts"
 import { failuresOf } from "./breaker.ts"
 import { Breaker } from "./breakers.ts"
-import { breakerStream, type Local, type ProviderCall, paymentStream, type Transition } from "./calls.ts"
+import {
+  breakerStream,
+  type GatewayEffect,
+  type Local,
+  type ProviderCall,
+  paymentStream,
+  type Transition
+} from "./calls.ts"
 import { type ProviderPort, type Told, unknown } from "./provider/port.ts"
 import { Providers } from "./provider/registry.ts"
 
@@ -25,30 +32,34 @@ export interface Performing {
 
 export const performWith =
   ({ timeout_ms }: Performing) =>
-  (call: ProviderCall): Effect.Effect<ReadonlyArray<Addressed>, never, Breaker | Providers> =>
-    Effect.gen(function* () {
-      const port = (yield* Providers).get(call.provider)
-      const jitter = yield* Random.next
-      if (port === undefined) return [answered(call, { outcome: "not_sent", code: "no_adapter" }, 0, jitter)]
-      if (call.operation !== "charge") {
-        const { health: _, ...answer } = yield* within(port[call.operation](call), timeout_ms * 1.5)
-        return [answered(call, answer, 0, jitter)]
-      }
-      const breaker = yield* Breaker
-      const permit = yield* breaker.allow(call.provider, yield* Clock.currentTimeMillis)
-      if (!permit.allowed) {
-        const { retry_at } = permit
-        const failures = failuresOf(yield* breaker.look(call.provider))
-        return [answered(call, { outcome: "not_sent", code: "breaker_open", retry_at }, failures, jitter)]
-      }
-      const { health, ...answer } = yield* within(charge(port, call), timeout_ms * 2.5)
-      const after = yield* breaker.record(call.provider, health, yield* Clock.currentTimeMillis)
-      return [
-        answered(call, answer, after.failures, jitter),
-        ...changed(permit.transition),
-        ...changed(after.transition)
-      ]
-    }).pipe(Effect.withSpan("gateway.call", { attributes: { ...labels(call) }, kind: "client" }))
+  (effect: GatewayEffect): Effect.Effect<ReadonlyArray<Addressed>, never, Breaker | Providers> =>
+    "force" in effect
+      ? Effect.flatMap(Breaker, (breaker) => Effect.as(breaker.force(effect.provider, effect.force, effect.until), []))
+      : called(effect, timeout_ms)
+
+const called = (
+  call: ProviderCall,
+  timeout_ms: number
+): Effect.Effect<ReadonlyArray<Addressed>, never, Breaker | Providers> =>
+  Effect.gen(function* () {
+    const port = (yield* Providers).get(call.provider)
+    const jitter = yield* Random.next
+    if (port === undefined) return [answered(call, { outcome: "not_sent", code: "no_adapter" }, 0, jitter)]
+    if (call.operation !== "charge") {
+      const { health: _, ...answer } = yield* within(port[call.operation](call), timeout_ms * 1.5)
+      return [answered(call, answer, 0, jitter)]
+    }
+    const breaker = yield* Breaker
+    const permit = yield* breaker.allow(call.provider, yield* Clock.currentTimeMillis)
+    if (!permit.allowed) {
+      const { retry_at } = permit
+      const failures = failuresOf(yield* breaker.look(call.provider))
+      return [answered(call, { outcome: "not_sent", code: "breaker_open", retry_at }, failures, jitter)]
+    }
+    const { health, ...answer } = yield* within(charge(port, call), timeout_ms * 2.5)
+    const after = yield* breaker.record(call.provider, health, yield* Clock.currentTimeMillis)
+    return [answered(call, answer, after.failures, jitter), ...changed(permit.transition), ...changed(after.transition)]
+  }).pipe(Effect.withSpan("gateway.call", { attributes: { ...labels(call) }, kind: "client" }))
 
 const labels = ({ payment_id, provider, operation, attempt, try: n }: ProviderCall) => ({
   payment_id,

@@ -48,8 +48,8 @@ export const evolveWith =
       case "GatewayCloseRefused":
         return { ...state, closing: true }
       case "CircuitBreakerOpened": {
-        const { failure_count: failures, estimated_recovery_time: until } = event.data
-        return { ...state, breaker: { state: "open", failures, until } }
+        const { failure_count: failures, estimated_recovery_time: until, forced } = event.data
+        return { ...state, breaker: { state: "open", failures, until, ...(forced !== undefined && { forced }) } }
       }
       case "CircuitBreakerHalfOpened":
         return { ...state, breaker: { state: "half_open", failures: state.breaker?.failures ?? 0 } }

@@ -2,10 +2,11 @@
 import type { Message, Recorded } from "../../shared/contract/envelope.ts"
 import type { GatewayCommand, GatewayEvent } from "../../shared/contract/gateway.ts"
 import type { TimerFired } from "../../shared/contract/timer.ts"
-import type { Decider, Reaction } from "../../shared/runtime/decider.ts"
-import { breakerStream, type Local, type ProviderCall, paymentStream, type Transition } from "./calls.ts"
+import type { Decider, Decision, Reaction } from "../../shared/runtime/decider.ts"
+import { breakerStream, type GatewayEffect, type Local, paymentStream, type Transition } from "./calls.ts"
 import { answer, begin, close, Draft, look, wakeAt } from "./choose.ts"
 import { evolveWith, find, INITIAL } from "./evolve.ts"
+import { FOREVER, force, resolve } from "./operator.ts"
 import { postings, project } from "./projections.ts"
 import type { Rules } from "./rules.ts"
 import { State } from "./state.ts"
@@ -18,9 +19,11 @@ const route = (message: Message): string | undefined => {
     case "ProcessWithGateway":
     case "VerifyWithGateway":
     case "CloseGateway":
+    case "ResolveAttempt":
     case "RecordAnswer":
       return paymentStream(data.payment_id)
     case "RecordBreaker":
+    case "ForceBreaker":
       return breakerStream(data.provider)
     case "TimerFired":
       return message.subject.startsWith("gateway-") ? message.subject : undefined
@@ -29,31 +32,36 @@ const route = (message: Message): string | undefined => {
   }
 }
 
-const decide = (rules: Rules, state: State, message: Message, now: number): ReadonlyArray<GatewayEvent> => {
+const decide = (rules: Rules, state: State, message: Message, now: number): Decision<GatewayEvent> => {
   const { type, data } = message as Message & Command
   const draft = new Draft(state, now, rules)
   switch (type) {
     case "ProcessWithGateway": {
       const { payment_id, amount, currency, deadline } = data
-      return begin(draft, { payment_id, amount, currency, deadline }).events
+      return { events: begin(draft, { payment_id, amount, currency, deadline }).events }
     }
     case "RecordAnswer":
-      return answer(draft, data).events
+      return { events: answer(draft, data).events }
     case "VerifyWithGateway":
-      return look(draft, "verify").events
+      return { events: look(draft, "verify").events }
     case "CloseGateway":
-      return close(draft, data.payment_id).events
+      return { events: close(draft, data.payment_id).events }
+    case "ResolveAttempt":
+      return resolve(draft, data)
     case "TimerFired":
-      return look(draft, data.kind).events
+      return { events: look(draft, data.kind).events }
     case "RecordBreaker":
-      return breakerChanged(state, data)
+      return { events: breakerChanged(state, data) }
+    case "ForceBreaker":
+      return { events: force(state, data) }
   }
 }
 
-/** Several instances report the same transition; the first report is the event. */
+/** Several instances report the same transition; the first report is the event. An operator's hand outranks all. */
 const breakerChanged = (state: State, change: Transition): ReadonlyArray<GatewayEvent> => {
   const { to, provider: gateway_provider } = change
   const before = state.breaker ?? { state: "closed", failures: 0 }
+  if (before.forced === true) return []
   if (to === "open") {
     const { failures: failure_count, until, reason } = change
     if (before.state === "open" && (before.until ?? 0) >= until) return []
@@ -64,7 +72,8 @@ const breakerChanged = (state: State, change: Transition): ReadonlyArray<Gateway
   return [{ type: to === "closed" ? "CircuitBreakerClosed" : "CircuitBreakerHalfOpened", data: { gateway_provider } }]
 }
 
-const react = (state: State, event: Recorded<GatewayEvent>): Reaction<ProviderCall> => {
+const react = (state: State, event: Recorded<GatewayEvent>): Reaction<GatewayEffect> => {
+  if (event.type === "CircuitBreakerOpened" || event.type === "CircuitBreakerClosed") return forcing(event)
   if (event.type !== "GatewayRequestSent") return {}
   const { reason: _, deadline: __, ...call } = event.data
   const attempt = find(state, call.provider, call.attempt)
@@ -82,13 +91,21 @@ const react = (state: State, event: Recorded<GatewayEvent>): Reaction<ProviderCa
   }
 }
 
-export const gatewayDecider = (rules: Rules): Decider<State, GatewayEvent, ProviderCall> => ({
+type Switched = Extract<GatewayEvent, { readonly type: "CircuitBreakerOpened" | "CircuitBreakerClosed" }>
+
+const forcing = ({ type, data }: Switched): Reaction<GatewayEffect> => {
+  if (data.forced !== true) return {}
+  const { gateway_provider: provider } = data
+  return { effects: [{ force: type === "CircuitBreakerOpened" ? "open" : "closed", provider, until: FOREVER }] }
+}
+
+export const gatewayDecider = (rules: Rules): Decider<State, GatewayEvent, GatewayEffect> => ({
   service: "gateway",
   topic: "gateway-events",
   initial: INITIAL,
   route,
   begins: ({ type }) => type === "ProcessWithGateway",
-  decide: (state, message, now) => ({ events: decide(rules, state, message, now) }),
+  decide: (state, message, now) => decide(rules, state, message, now),
   evolve: evolveWith(rules),
   react,
   wakeAt: (state) => wakeAt(state, rules),

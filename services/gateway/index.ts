@@ -1,18 +1,23 @@
 /** What composition needs of the gateway. */
-import { Layer } from "effect"
+import { Effect, Layer } from "effect"
 import { Breaker } from "./breakers.ts"
 import { performWith } from "./effects.ts"
 import { gatewayDecider } from "./gateway.ts"
 import { providerHttpClient } from "./provider/client.ts"
 import { Providers } from "./provider/registry.ts"
 import { type GatewaySettings, gatewaySettings } from "./settings.ts"
-import { tables } from "./store.ts"
+import { openBreakers, tables } from "./store.ts"
 
 export const gateway = {
   settings: gatewaySettings,
   decider: ({ rules }: GatewaySettings) => gatewayDecider(rules),
   perform: ({ rules }: GatewaySettings) => performWith(rules),
   tables,
+  /** At the start: a breaker that was open when the platform stopped is open again; a forced one until it is closed. */
+  restore: Effect.gen(function* () {
+    const breaker = yield* Breaker
+    for (const { provider, until } of yield* openBreakers) yield* breaker.force(provider, "open", until)
+  }),
   layers: (settings: GatewaySettings) =>
     Layer.mergeAll(
       Breaker.memory(settings.breaker),
@@ -20,6 +25,6 @@ export const gateway = {
     )
 }
 
-export type { ProviderCall, RecordAnswer, RecordBreaker } from "./calls.ts"
+export type { GatewayEffect, ProviderCall, RecordAnswer, RecordBreaker } from "./calls.ts"
 export type { Addressed } from "./effects.ts"
 export type { GatewaySettings } from "./settings.ts"

@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import type { Recorded } from "../../shared/contract/envelope.ts"
 import type { GatewayEvent } from "../../shared/contract/gateway.ts"
 import { minor } from "../../shared/contract/money.ts"
+import type { Answer } from "./calls.ts"
 import { gatewayDecider } from "./gateway.ts"
 import { State } from "./state.ts"
 import {
@@ -16,6 +17,7 @@ import {
   PAYMENT,
   rulesOf,
   Stream,
+  timeout,
   USD
 } from "./testing.ts"
 
@@ -104,11 +106,23 @@ test("a breaker's row follows its events", () => {
     const event = { ...fact, id: "e", time: NOON, version: stream.version } as Recorded<GatewayEvent>
     return decider.project(stream.state, event, messageOf(event, NOON)).map(({ row }) => row)
   })
+  const row = { provider: "paypal", forced: false, updated_at: NOON }
   expect(rows).toEqual([
-    { provider: "paypal", state: "open", failures: 3, until: NOON + 30_000, reason: open.reason, updated_at: NOON },
-    { provider: "paypal", state: "half_open", failures: 3, until: null, reason: null, updated_at: NOON },
-    { provider: "paypal", state: "closed", failures: 0, until: null, reason: null, updated_at: NOON }
+    { ...row, state: "open", failures: 3, until: NOON + 30_000, reason: open.reason },
+    { ...row, state: "half_open", failures: 3, until: null, reason: null },
+    { ...row, state: "closed", failures: 0, until: null, reason: null }
   ])
+})
+
+test("P20 a 5xx to a charge is told as an unavailable provider, anything else as an unknown outcome", () => {
+  const reasonOf = (answer: Answer) => {
+    const stream = new Stream()
+    stream.begin()
+    stream.answer(answer)
+    return written(stream, "payment.progress", "reason").at(-1)
+  }
+  expect(reasonOf(http503)).toBe("GatewayTimeoutOccurred provider_unavailable")
+  expect(reasonOf(timeout)).toBe("GatewayTimeoutOccurred provider_outcome_unknown")
 })
 
 test("a snapshot is JSON and comes back as it was", () => {

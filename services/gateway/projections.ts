@@ -1,8 +1,9 @@
 /** Events → rows and postings, pure. */
 import type { Recorded } from "../../shared/contract/envelope.ts"
-import type { GatewayEvent, Provider } from "../../shared/contract/gateway.ts"
+import type { GatewayEvent, Operation, Provider } from "../../shared/contract/gateway.ts"
 import type { Posting, Projected } from "../../shared/runtime/decider.ts"
 import { gatewayProgress } from "../../shared/runtime/progress.ts"
+import { isServerError } from "./attempt.ts"
 import { keyOf } from "./calls.ts"
 import { find } from "./evolve.ts"
 import type { State } from "./state.ts"
@@ -24,8 +25,9 @@ export const project = (state: State, event: Event): ReadonlyArray<Projected> =>
       return [...attemptRow(state, event.data.provider, event.data.attempt, event.time), ...progress(state, event)]
     case "CircuitBreakerOpened":
       return breakerRow(state, event, event.data.reason)
-    case "CircuitBreakerHalfOpened":
     case "CircuitBreakerClosed":
+      return breakerRow(state, event, event.data.reason ?? null)
+    case "CircuitBreakerHalfOpened":
       return breakerRow(state, event, null)
     default:
       return []
@@ -42,19 +44,23 @@ const progress = (state: State, event: Event): ReadonlyArray<Projected> => {
       return first ? [gatewayProgress(payment_id, version, "GATEWAY_PROCESSING", null, time)] : []
     }
     case "GatewayTimeoutOccurred": {
-      const { payment_id, provider, attempt, operation } = event.data
+      const { payment_id, provider, attempt, operation, reason } = event.data
       const shown = operation === "charge" ? "GATEWAY_RETRYING" : "GATEWAY_PROCESSING"
       const since = find(state, provider, attempt)?.unknown_since ?? time
-      return [gatewayProgress(payment_id, version, shown, "provider_outcome_unknown", since)]
+      return [gatewayProgress(payment_id, version, shown, doubtOf(operation, reason), since)]
     }
     case "GatewayFallbackTriggered":
       return [gatewayProgress(event.data.payment_id, version, "GATEWAY_FALLBACK", null, time)]
     case "GatewayQueued":
-      return [gatewayProgress(event.data.payment_id, version, "GATEWAY_PROCESSING", "providers_unavailable", time)]
+      return [gatewayProgress(event.data.payment_id, version, "GATEWAY_PROCESSING", "provider_unavailable", time)]
     default:
       return []
   }
 }
+
+/** A provider that says 5xx to a charge is unavailable; what it did all the same is asked next, and then unknown. */
+const doubtOf = (operation: Operation, reason: string): string =>
+  operation === "charge" && isServerError(reason) ? "provider_unavailable" : "provider_outcome_unknown"
 
 const attemptRow = (state: State, provider: Provider, n: number, at: number): ReadonlyArray<Projected> => {
   const attempt = find(state, provider, n)
@@ -81,9 +87,10 @@ type BreakerEvent = Extract<Event, { readonly data: { readonly gateway_provider:
 
 const breakerRow = (state: State, event: BreakerEvent, reason: string | null): ReadonlyArray<Projected> => {
   if (state.breaker === undefined) return []
-  const { state: name, failures, until = null } = state.breaker
+  const { state: name, failures, until = null, forced = false } = state.breaker
   const provider = event.data.gateway_provider
-  return [{ table: breakers, row: { provider, state: name, failures, until, reason, updated_at: event.time } }]
+  const row = { provider, state: name, failures, until, forced, reason, updated_at: event.time }
+  return [{ table: breakers, row }]
 }
 
 /** A charge that is known, kept or not, is on the provider's book until it is given back. */

@@ -54,6 +54,8 @@ export const Attempt = Schema.Struct({
   mismatch: Schema.Boolean,
   /** A person was asked to look; the machine goes on asking daily. */
   reviewed: Schema.Boolean,
+  /** FENCED by an operator's word: the provider is still asked to say the same, once the payment has ended. */
+  vouched: Schema.optionalKey(Schema.Boolean),
   unknown_since: Schema.optionalKey(Schema.Finite),
   next_at: Schema.optionalKey(Schema.Finite),
   handle: Schema.optionalKey(Schema.String),
@@ -80,7 +82,9 @@ export type Payment = typeof Payment.Type
 export const BreakerView = Schema.Struct({
   state: Schema.Literals(["closed", "open", "half_open"]),
   failures: Schema.Int,
-  until: Schema.optionalKey(Schema.Finite)
+  until: Schema.optionalKey(Schema.Finite),
+  /** An operator opened it: only an operator closes it. */
+  forced: Schema.optionalKey(Schema.Boolean)
 })
 
 export const State = Schema.Struct({

@@ -4,6 +4,10 @@ import { join } from "node:path"
 import { Effect } from "effect"
 import { type TestDatabase, testDatabase } from "../../infra/testing/postgres.ts"
 import { query, Sql } from "../../shared/runtime/postgres.ts"
+import { Breaker } from "./breakers.ts"
+import { gateway } from "./index.ts"
+import { FOREVER } from "./operator.ts"
+import { breakerRules } from "./settings.ts"
 import { tables } from "./store.ts"
 
 let database: TestDatabase
@@ -53,4 +57,23 @@ test("two attempts of a payment that may take money cannot both be stored", asyn
     _tag: "UniqueViolation",
     constraint: "attempts_one_that_may_charge"
   })
+})
+
+test("a breaker that was open when the platform stopped is open again, a forced one for good", async () => {
+  const row = (provider: string, state: string, until: number | null, forced: boolean) =>
+    query(
+      (sql) => sql`insert into gateway.breakers (provider, state, failures, until, forced, updated_at)
+        values (${provider}, ${state}, 5, ${until}, ${forced}, 0)`
+    )
+  await run(Effect.all([row("stripe", "open", FOREVER, true), row("paypal", "half_open", null, false)]))
+  const allowed = Effect.gen(function* () {
+    yield* gateway.restore
+    const breaker = yield* Breaker
+    const now = 1_000_000_000_000
+    return yield* Effect.all([breaker.allow("stripe", now), breaker.allow("paypal", now), breaker.allow("adyen", now)])
+  })
+  const [stripe, paypal, adyen] = await run(Effect.provide(allowed, Breaker.memory(breakerRules(undefined))))
+  expect(stripe).toEqual({ allowed: false, retry_at: 1_000_000_060_000 })
+  expect(paypal).toMatchObject({ allowed: true, transition: { to: "half_open" } })
+  expect(adyen).toEqual({ allowed: true })
 })

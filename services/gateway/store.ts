@@ -1,5 +1,8 @@
 /** The gateway's read models: one row an attempt, one row a breaker. The journal writes them; operators read them. */
+import { Effect } from "effect"
+import type { Provider } from "../../shared/contract/gateway.ts"
 import type { Table } from "../../shared/runtime/decider.ts"
+import { query, type Row } from "../../shared/runtime/postgres.ts"
 
 export const attempts: Table = {
   name: "gateway.attempts",
@@ -28,6 +31,7 @@ export const breakers: Table = {
     state: "text",
     failures: "int",
     until: "bigint",
+    forced: "boolean",
     reason: "text",
     updated_at: "bigint"
   },
@@ -36,3 +40,14 @@ export const breakers: Table = {
 }
 
 export const tables: ReadonlyArray<Table> = [attempts, breakers]
+
+interface OpenBreaker extends Row {
+  readonly provider: Provider
+  readonly until: bigint | null
+}
+
+/** The breakers that were not closed when the platform stopped. A probe whose end nobody heard of has no `until`. */
+export const openBreakers = Effect.map(
+  query<OpenBreaker>((sql) => sql`select provider, until from gateway.breakers where state <> 'closed'`),
+  (rows) => rows.map(({ provider, until }) => ({ provider, until: Number(until ?? 0) }))
+)

@@ -62,6 +62,8 @@ export class Stream {
   version = 0
   readonly events: Array<GatewayEvent & { readonly at: number }> = []
   readonly calls: Array<ProviderCall> = []
+  /** Breakers that operators opened and closed. */
+  readonly forced: Array<string> = []
   readonly postings: Array<Posting> = []
   private readonly decider: ReturnType<typeof gatewayDecider>
 
@@ -77,7 +79,9 @@ export class Stream {
       const recorded = { ...event, id: `${++this.version}`, time: this.now, version: this.version }
       this.state = this.decider.evolve(this.state, recorded)
       this.events.push({ ...event, at: this.now })
-      this.calls.push(...(this.decider.react(this.state, recorded).effects ?? []))
+      for (const effect of this.decider.react(this.state, recorded).effects ?? [])
+        if ("force" in effect) this.forced.push(`${effect.provider} ${effect.force}`)
+        else this.calls.push(effect)
       this.postings.push(...this.decider.postings(recorded))
     }
     return events
@@ -95,6 +99,11 @@ export class Stream {
   }
   close = () => this.take({ type: "CloseGateway", data: { payment_id: PAYMENT, reason: "saga timeout" } })
   verify = () => this.take({ type: "VerifyWithGateway", data: { payment_id: PAYMENT, reason: "step timeout" } })
+  resolve = (outcome: "charged" | "not_charged", evidence = "pi_1") =>
+    this.take({ type: "ResolveAttempt", data: { payment_id: PAYMENT, outcome, evidence, reason: "seen there" } })
+  /** As a provider's call-back will tell it: an answer to a read that nobody made. */
+  callback = (answer: Answer, of: ProviderCall | undefined = this.calls[0]) =>
+    this.answer(answer, of && { ...of, operation: "read", try: 0 })
   timer = (kind: "due" | "restart") => this.take({ type: "TimerFired", data: { kind, due_at: this.now } })
 
   /** The answer to the call that was sent last, or to another one. */

@@ -91,7 +91,7 @@ export const story: { readonly [S in Step]: Chapter } = {
       GatewayResponseReceived: (it) => (it.outcome === "succeeded" ? done(it) : heard(it.outcome)),
       GatewayPaymentFailed: (it) => failed(gatewayFailure(it)),
       GatewayTimeoutOccurred: () => waiting("provider_outcome_unknown"),
-      GatewayQueued: () => waiting("providers_unavailable"),
+      GatewayQueued: () => waiting("provider_unavailable"),
       GatewayCloseRefused: () => waiting("provider_outcome_unknown"),
       GatewayFallbackTriggered: (it) => heard(`fallback to ${it.fallback_provider}`)
     },

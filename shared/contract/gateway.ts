@@ -108,6 +108,8 @@ export const GatewayEvents = {
       /** What the provider says it charged: on every outcome that says money moved. */
       amount: Schema.optionalKey(Minor),
       currency: Schema.optionalKey(Currency),
+      /** An operator's word instead of a provider's answer: what it rests on. */
+      evidence: Schema.optionalKey(Schema.String),
       /** With code `breaker_open`: when the breaker may let a probe pass. */
       retry_at: Schema.optionalKey(Time)
     },
@@ -222,8 +224,15 @@ export const GatewayEvents = {
     }
   ),
   CircuitBreakerOpened: entry(
-    about("too many calls of a provider failed", ["metrics"]),
-    { gateway_provider: Provider, failure_count: Schema.Int, estimated_recovery_time: Time, reason: Schema.String },
+    about("too many calls of a provider failed, or an operator opened it", ["metrics"]),
+    {
+      gateway_provider: Provider,
+      failure_count: Schema.Int,
+      estimated_recovery_time: Time,
+      reason: Schema.String,
+      /** By an operator: it stays open until one closes it. */
+      forced: Schema.optionalKey(Schema.Boolean)
+    },
     {
       gateway_provider: "stripe",
       failure_count: 5,
@@ -237,8 +246,12 @@ export const GatewayEvents = {
     { gateway_provider: "stripe" }
   ),
   CircuitBreakerClosed: entry(
-    about("the probe succeeded", ["metrics"]),
-    { gateway_provider: Provider },
+    about("the probe succeeded, or an operator closed it", ["metrics"]),
+    {
+      gateway_provider: Provider,
+      reason: Schema.optionalKey(Schema.String),
+      forced: Schema.optionalKey(Schema.Boolean)
+    },
     { gateway_provider: "stripe" }
   )
 } as const
@@ -266,6 +279,22 @@ export const GatewayCommands = {
     command("the saga wants to compensate and asks first"),
     { payment_id: Schema.String, reason: Schema.String },
     { payment_id: EXAMPLE.payment, reason: "saga timeout" }
+  ),
+  ResolveAttempt: entry(
+    { ...command("an operator knows what became of an unknown attempt"), producer: "api" },
+    {
+      payment_id: Schema.String,
+      outcome: Schema.Literals(["charged", "not_charged"]),
+      /** Charged: the provider's reference of the charge. Not charged: what the operator's word rests on. */
+      evidence: Schema.String,
+      reason: Schema.String
+    },
+    { payment_id: EXAMPLE.payment, outcome: "charged", evidence: "pi_3QK", reason: "seen in the dashboard" }
+  ),
+  ForceBreaker: entry(
+    { ...command("an operator opens or closes a provider's breaker by hand"), producer: "api" },
+    { provider: Provider, to: Schema.Literals(["open", "closed"]), reason: Schema.String },
+    { provider: "stripe", to: "open", reason: "maintenance announced for tonight" }
   )
 } as const
 export type GatewayCommand = FactOf<typeof GatewayCommands>

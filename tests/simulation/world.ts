@@ -83,21 +83,24 @@ const live = (providers: Providers, first: boolean) =>
     const gateway = yield* makeProcessor({
       decider: gatewayDecider(rules),
       topics: ["gateway-commands"],
+      // No operator plays here, so no breaker is forced.
       perform: (call) =>
-        Effect.map(providers.call(call), (answer) => {
-          const { payment_id, provider, attempt, operation } = call
-          const data = {
-            payment_id,
-            provider,
-            attempt,
-            try: call.try,
-            operation,
-            breaker_failures: 0,
-            jitter: 0,
-            ...answer
-          }
-          return [{ subject: `gateway-${payment_id}`, fact: { type: "RecordAnswer", data } }]
-        })
+        "force" in call
+          ? Effect.succeed([])
+          : Effect.map(providers.call(call), (answer) => {
+              const { payment_id, provider, attempt, operation } = call
+              const data = {
+                payment_id,
+                provider,
+                attempt,
+                try: call.try,
+                operation,
+                breaker_failures: 0,
+                jitter: 0,
+                ...answer
+              }
+              return [{ subject: `gateway-${payment_id}`, fact: { type: "RecordAnswer", data } }]
+            })
     })
     const timers = yield* makeTimers({ pollMs: STEP_MS, batchMax: 100 })
     if (!first) yield* timers.restart
