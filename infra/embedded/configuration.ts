@@ -1,10 +1,17 @@
 /** The platform's part of the environment. Each service decodes its own; a bad value stops the start with one line. */
 import { Config, Schema } from "effect"
+import { defaultHoldSettings } from "../../services/wallet/holds.ts"
 import { MAX_MINOR } from "../../shared/contract/money.ts"
 
 /** A whole number of at least 1: milliseconds, counts, sizes. */
 const Positive = Schema.NumberFromString.check(Schema.isInt(), Schema.isGreaterThanOrEqualTo(1))
 const positive = (name: string, fallback: number) => Config.schema(Positive, name).pipe(Config.withDefault(fallback))
+/** As `positive`, and no more than that. */
+const upTo = (name: string, fallback: number, maximum: number) =>
+  Config.schema(Positive.check(Schema.isLessThanOrEqualTo(maximum)), name).pipe(Config.withDefault(fallback))
+const TEN_YEARS_MS = 315_360_000_000
+/** All of a wallet's holds may lapse in one commit. */
+const OPEN_HOLDS_LIMIT = 10_000
 /** 0 takes any free port, as it does for HTTP_PORT: the welcome says which. */
 const PortOrAny = Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 0, maximum: 65_535 }))
 const AmountText = Schema.BigIntFromString.check(Schema.isBetweenBigInt({ minimum: 1n, maximum: MAX_MINOR }))
@@ -26,6 +33,9 @@ export const configuration = Config.all({
   recoveryIntervalMs: positive("RECOVERY_INTERVAL_MS", 60_000),
   snapshotEvery: positive("SNAPSHOT_EVERY", 100),
   maxPaymentAmount: Config.schema(AmountText, "MAX_PAYMENT_AMOUNT").pipe(Config.withDefault(MAX_MINOR as bigint)),
+  holdExpiryMs: upTo("HOLD_EXPIRY_MS", defaultHoldSettings.expiryMs, TEN_YEARS_MS),
+  holdExpiryMaxMs: upTo("HOLD_EXPIRY_MAX_MS", defaultHoldSettings.expiryMaxMs, TEN_YEARS_MS),
+  maxOpenHoldsPerWallet: upTo("MAX_OPEN_HOLDS_PER_WALLET", defaultHoldSettings.openMax, OPEN_HOLDS_LIMIT),
   batchMax: positive("BATCH_MAX", 128),
   crashAt: Config.String("CRASH_AT").pipe(Config.withDefault("")),
   logLevel: Config.LogLevel("LOG_LEVEL").pipe(Config.withDefault("Info" as const))

@@ -36,7 +36,15 @@ export const makeProcessors = Effect.fnUntraced(function* (
   // Stores first, then in the order in which a payment meets them (MISSION 10.5).
   const wallet = yield* makeProcessor({
     ...shared,
-    decider: walletDecider({ concurrentPaymentWindowMs, rememberMs: concurrentPaymentWindowMs + sagaTimeoutMs }),
+    decider: walletDecider({
+      concurrentPaymentWindowMs,
+      rememberMs: concurrentPaymentWindowMs + sagaTimeoutMs,
+      holds: {
+        expiryMs: configuration.holdExpiryMs,
+        expiryMaxMs: configuration.holdExpiryMaxMs,
+        openMax: configuration.maxOpenHoldsPerWallet
+      }
+    }),
     topics: ["wallet-commands"]
   })
   const payment = yield* makeProcessor({

@@ -21,6 +21,7 @@ import type { Route } from "./route.ts"
 import { auditRoutes } from "./routes/audit.ts"
 import { documentRoute } from "./routes/document.ts"
 import { healthRoutes } from "./routes/health.ts"
+import { holdRoutes } from "./routes/holds.ts"
 import type { Parts } from "./routes/parts.ts"
 import { paymentRoutes } from "./routes/payments.ts"
 import { walletRoutes } from "./routes/wallets.ts"
@@ -73,7 +74,13 @@ const makeApi = Effect.fnUntraced(function* (settings: ApiSettings) {
     idempotency: makeIdempotency(store),
     owners: makeOwners(store)
   }
-  const described = [...walletRoutes(parts), ...paymentRoutes(parts), ...auditRoutes(parts), ...healthRoutes(parts)]
+  const described = [
+    ...walletRoutes(parts),
+    ...holdRoutes(parts),
+    ...paymentRoutes(parts),
+    ...auditRoutes(parts),
+    ...healthRoutes(parts)
+  ]
   const routes = [...described, documentRoute((self) => openApi([...described, self]))]
   const edge = new Edge(settings, makeAuth(store), readiness, ids, yield* Effect.context<never>())
   return Api.of({

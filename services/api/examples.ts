@@ -53,6 +53,41 @@ export const creditWallet = {
   }
 }
 
+const aside = { amount: 80_000, currency: "USD", merchant_id: "grand-hotel" }
+const held = {
+  id: EXAMPLE.other,
+  wallet_id: EXAMPLE.wallet,
+  user_id: "ana",
+  ...aside,
+  status: "held",
+  captured_amount: 0,
+  remaining_amount: 80_000,
+  released_amount: 0,
+  expires_at: "2026-12-02T09:30:00.000Z",
+  version: 3,
+  created_at: EXAMPLE.time,
+  updated_at: EXAMPLE.time
+}
+export const placeHold = { asks: { ...aside, expires_at: held.expires_at }, answers: held }
+
+export const captureHold = {
+  asks: { amount: 60_000, final: true },
+  answers: {
+    ...held,
+    status: "captured",
+    captured_amount: 60_000,
+    remaining_amount: 0,
+    released_amount: 20_000,
+    version: 5,
+    capture: { id: EXAMPLE.payment, amount: 60_000, final: true }
+  }
+}
+
+export const voidHold = {
+  asks: { reason: "the guest did not come" },
+  answers: { ...held, status: "voided", remaining_amount: 0, released_amount: 80_000, version: 4 }
+}
+
 export const pay = { asks: { ...order, description: "two books" }, answers: completed, waits: open }
 
 export const cancelPayment = {

@@ -53,8 +53,9 @@ const lackOfFunds = (details: Details): string => {
   }
   const other = details["concurrent_payment_id"]
   const why = other === undefined ? "" : `Payment ${String(other)} took the funds first. `
-  const holds = `Your wallet balance is ${text("available_balance")} and the payment needs ${text("requested_amount")}.`
-  return `${why}${holds} Please top up at least ${text("deficit_amount")} and pay again with a new key.`
+  const [what, again] = details["payment_id"] === undefined ? ["request", "try"] : ["payment", "pay"]
+  const holds = `Your wallet balance is ${text("available_balance")} and the ${what} needs ${text("requested_amount")}.`
+  return `${why}${holds} Please top up at least ${text("deficit_amount")} and ${again} again with a new key.`
 }
 
 const inCurrency = (value: bigint, code: string): string =>

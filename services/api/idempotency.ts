@@ -47,7 +47,10 @@ export interface Once {
   readonly scope: KeyScope | undefined
   readonly fingerprint: string
   /** What the request makes, if it is the first. */
-  readonly resource: { readonly name: "payment_id" | "wallet_id" | "credit_id"; readonly id: string }
+  readonly resource: {
+    readonly name: "payment_id" | "wallet_id" | "credit_id" | "hold_id" | "capture_id"
+    readonly id: string
+  }
   readonly now: number
   /** How long the first request may take to answer. */
   readonly leaseMs: number

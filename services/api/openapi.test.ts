@@ -1,16 +1,20 @@
 /** The document says what is served: every route, every answer, no reference into nothing. */
 import { afterAll, describe, expect, test } from "bun:test"
 import { Schema } from "effect"
+import { EXAMPLE } from "../../shared/contract/catalogue.ts"
 import { Payment, TimelineEvent } from "./resources.ts"
 import type { Route } from "./route.ts"
+import { holdWith } from "./testing/holds.ts"
 import { sentIn } from "./testing/sse.ts"
 import { PAYMENT, story } from "./testing/story.ts"
 import { KEY, startApi, WALLET, World } from "./testing/world.ts"
 
+const HOLD = EXAMPLE.other
 const world = new World()
 world.addWallet({ id: WALLET, user_id: "eve" })
 world.addPayment({ id: PAYMENT, status: "COMPLETED" })
 world.events.push(...story)
+world.holds.set(HOLD, holdWith({ id: HOLD }))
 const { api, call, stop } = await startApi(world)
 afterAll(stop)
 
@@ -87,7 +91,8 @@ describe("examples", () => {
 })
 
 describe("every route answers what it says it answers", () => {
-  const path = ({ path }: Route) => path.replace("{id}", path.includes("payments") ? PAYMENT : WALLET)
+  const path = ({ path }: Route) =>
+    path.replace("{id}", path.includes("/payments") ? PAYMENT : path.includes("/holds/{id}") ? HOLD : WALLET)
   const headers = (route: Route) => ({
     ...(route.body === undefined ? {} : { "content-type": "application/json" }),
     ...(route.key === undefined ? {} : { "idempotency-key": `documented-${route.operation}` })

@@ -1,6 +1,7 @@
 /** What the API reads, and the port it reads through: the fake of unit tests stands behind the same one. */
 import { Context, type Effect, Schema } from "effect"
 import type { Table } from "../../shared/runtime/decider.ts"
+import type { HoldFilter, HoldRecord } from "./holds/hold.ts"
 
 /** The store cannot answer now: try again. */
 export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("StoreUnavailable", {
@@ -14,6 +15,8 @@ export interface WalletRecord {
   readonly balance: bigint
   readonly available: bigint
   readonly held: bigint
+  /** Of holds whose time is up, before their events say so; counted as available already, not as held. */
+  readonly lapsed: bigint
   readonly status: "active" | "locked"
   /** JSON. */
   readonly metadata: string | null
@@ -127,8 +130,12 @@ export class Store extends Context.Service<
     readonly unread: (of: ReadonlyArray<Unread>, limit: number) => Read<ReadonlyArray<ReadonlyArray<EventRecord>>>
     /** The last of these types at or before the version. */
     readonly lastEvent: (at: StreamAt, version: number, types: ReadonlyArray<string>) => Read<EventRecord | undefined>
-    /** The first event that a message caused. */
-    readonly eventOf: (tp: number, cause: string) => Read<EventRecord | undefined>
+    /** The first event of the type that a message caused. */
+    readonly eventOf: (tp: number, cause: string, type: string) => Read<EventRecord | undefined>
+    readonly hold: (tenant: string, id: string) => Read<HoldRecord | undefined>
+    readonly holds: (filter: HoldFilter) => Read<ReadonlyArray<HoldRecord>>
+    /** What a wallet's holds had lost by then although no event up to then says so. */
+    readonly lapsedAt: (walletId: string, at: number) => Read<bigint>
     readonly idempotencyKey: (scope: KeyScope) => Read<KeyRecord | undefined>
     readonly apiKey: (hash: string) => Read<ApiKeyRecord | undefined>
   }

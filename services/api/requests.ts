@@ -2,6 +2,7 @@
 import { Result, Schema, SchemaIssue, SchemaTransformation } from "effect"
 import { Currency, MAX_MINOR } from "../../shared/contract/money.ts"
 import { type Problem, problem } from "./problem.ts"
+import { RFC3339, SUCH_AS } from "./times.ts"
 
 /** A JSON integer outside, exact up to 2^53 - 1, a bigint inside. */
 const integer = (minimum: number, says: string) =>
@@ -37,6 +38,20 @@ const Metadata = Schema.Record(MetadataKey, Text).check(
   Schema.isMaxProperties(METADATA_MAX, { message: `must have at most ${METADATA_MAX} entries` })
 )
 
+/** A moment, ms inside. */
+const Moment = Schema.String.check(
+  Schema.isPattern(RFC3339, { message: SUCH_AS }),
+  Schema.makeFilter((text: string) => !Number.isNaN(Date.parse(text)) || SUCH_AS)
+).pipe(
+  Schema.decodeTo(
+    Schema.Number,
+    SchemaTransformation.transform({
+      decode: (text: string) => Date.parse(text),
+      encode: (ms: number) => new Date(ms).toISOString()
+    })
+  )
+)
+
 const CurrencyCode = Currency.annotate({ description: "ISO 4217 code" })
 
 export const WalletRequest = Schema.Struct({
@@ -54,6 +69,20 @@ export const Reason = Text.annotate({ description: "why; it stands in the audit 
 export const ReasonRequest = Schema.Struct({ reason: Reason }).annotate({ identifier: "ReasonRequest" })
 
 export const LockRequest = Schema.Struct({ reason: Text }).annotate({ identifier: "LockRequest" })
+
+export const HoldRequest = Schema.Struct({
+  amount: Amount,
+  currency: CurrencyCode,
+  merchant_id: Name,
+  expires_at: Schema.optionalKey(Moment)
+}).annotate({ identifier: "HoldRequest" })
+
+export const CaptureRequest = Schema.Struct({
+  amount: Schema.optionalKey(Amount),
+  final: Schema.optionalKey(Schema.Boolean)
+}).annotate({ identifier: "CaptureRequest" })
+
+export const VoidRequest = Schema.Struct({ reason: Schema.optionalKey(Text) }).annotate({ identifier: "VoidRequest" })
 
 export const PaymentRequest = Schema.Struct({
   wallet_id: Schema.String.check(

@@ -6,7 +6,7 @@ import { failureView } from "./failure.ts"
 import { type EventRecord, hasEnded, type PaymentRecord, shownStatus, type WalletRecord } from "./records.ts"
 import { Amount, Balance } from "./requests.ts"
 
-const Time = Schema.String.annotate({ format: "date-time", description: "RFC 3339, UTC, milliseconds" })
+export const Time = Schema.String.annotate({ format: "date-time", description: "RFC 3339, UTC, milliseconds" })
 const Id = Schema.String.annotate({ format: "uuid" })
 const Metadata = Schema.Record(Schema.String, Schema.String)
 const Facts = Schema.Record(Schema.String, Schema.Unknown)

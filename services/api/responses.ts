@@ -24,6 +24,10 @@ export const json = (status: number, value: unknown, headers?: Readonly<Record<s
   headers
 })
 
+/** 304 to a client that has it already. */
+export const unchangedOr = ({ headers }: { readonly headers: Headers }, etag: string, view: () => unknown): Answer =>
+  headers.get("if-none-match") === etag ? { status: 304, body: "", headers: { etag } } : json(200, view(), { etag })
+
 /** Whoever is asked to come back is told when, in seconds. */
 const RETRY_AFTER = "1"
 

@@ -75,6 +75,12 @@ export const ID: Parameter = {
   required: true,
   schema: { type: "string", format: "uuid" }
 }
+export const IF_NONE_MATCH: Parameter = {
+  name: "If-None-Match",
+  in: "header",
+  description: "The ETag the client has",
+  schema: { type: "string" }
+}
 export const LIMIT: Parameter = {
   name: "limit",
   in: "query",

@@ -111,6 +111,7 @@ test("a wallet, exact to the last unit, and only the own tenant's", async () => 
     balance: 2n ** 53n - 1n,
     available: 2n ** 53n - 1n,
     held: 0n,
+    lapsed: 0n,
     status: "active",
     metadata: '{"a":"b"}',
     version: 3,
@@ -168,8 +169,11 @@ test("which have ended and which are with a provider, in one query each", async 
 test("a stream's events, the last of some types, and the one a command caused", async () => {
   expect((await read((store) => store.events(stream, 1, 2))).map(({ version }) => version)).toEqual([2, 3])
   expect(await read((store) => store.lastEvent(stream, 3, ["WalletCredited"]))).toMatchObject({ version: 2 })
-  expect(await read((store) => store.eventOf(70, cause(4)))).toMatchObject({ version: 4, type: "WalletCredited" })
-  expect(await read((store) => store.eventOf(71, cause(4)))).toBeUndefined()
+  expect(await read((store) => store.eventOf(70, cause(4), "WalletCredited"))).toMatchObject({
+    version: 4,
+    type: "WalletCredited"
+  })
+  expect(await read((store) => store.eventOf(71, cause(4), "WalletCredited"))).toBeUndefined()
 })
 
 test("what readers have not seen: of streams after a version, of a wallet what some commands caused", async () => {
@@ -189,7 +193,7 @@ test("what readers have not seen: of streams after a version, of a wallet what s
     [2, 4],
     [1, 2, 4]
   ])
-  expect(lists[0]?.[1]).toEqual((await read((store) => store.eventOf(70, cause(4)))) as never)
+  expect(lists[0]?.[1]).toEqual((await read((store) => store.eventOf(70, cause(4), "WalletCredited"))) as never)
   expect(await read((store) => store.unread([], 2))).toEqual([])
 })
 

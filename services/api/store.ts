@@ -5,6 +5,7 @@
 import { Clock, Effect, Layer } from "effect"
 import { uuidv7Bound } from "../../shared/runtime/journal/partitions.ts"
 import { query, type Row, Sql, type SqlClient } from "../../shared/runtime/postgres.ts"
+import { type HoldRow, holdById, holdOf, holdsMatching, lapsedAmount, lapsedThen } from "./holds/store.ts"
 import { ms, msOrNull, unavailable } from "./reading.ts"
 import {
   type ApiKeyRecord,
@@ -30,6 +31,8 @@ type PaymentRow = Stored<PaymentRecord, "created_at" | "completed_at" | "updated
 
 const wallet = (row: WalletRow): WalletRecord => ({
   ...row,
+  available: row.available + row.lapsed,
+  held: row.held - row.lapsed,
   created_at: ms(row.created_at),
   updated_at: ms(row.updated_at)
 })
@@ -41,9 +44,9 @@ const payment = (row: PaymentRow): PaymentRecord => ({
   since: msOrNull(row.since)
 })
 
-const walletColumns = (sql: SqlClient) => sql`
+const walletColumns = (sql: SqlClient, now: number) => sql`
   w.id, w.user_id, w.currency, w.balance, w.available, w.held, w.status, w.metadata, w.version, w.created_at,
-  w.updated_at`
+  w.updated_at, ${lapsedAmount(sql, now)}`
 const paymentColumns = (sql: SqlClient) => sql`
   p.id, p.user_id, p.wallet_id, p.merchant_id, p.amount, p.currency, p.status, p.provider, p.provider_reference,
   p.failure, p.description, p.metadata, p.version, p.created_at, p.completed_at, p.updated_at`
@@ -54,10 +57,20 @@ const paymentsWithProgress = (sql: SqlClient) => sql`
 const rows = <R extends Row>(build: Parameters<typeof query<R>>[0]) => unavailable(query<R>(build))
 const first = <R extends Row>(build: Parameters<typeof query<R>>[0]) => Effect.map(rows<R>(build), (found) => found[0])
 
+/** Of this moment: whether a hold has lapsed, the clock says. */
+const walletRows = (build: (sql: SqlClient, now: number) => ReturnType<Parameters<typeof query<WalletRow>>[0]>) =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    Effect.map(
+      rows<WalletRow>((sql) => build(sql, now)),
+      (found) => found.map(wallet)
+    )
+  )
+const firstWallet = (build: Parameters<typeof walletRows>[0]) => Effect.map(walletRows(build), (found) => found[0])
+
 /** The owners' key finds a user's wallets; all of a tenant's are read in the order of their ids. */
 const walletsMatching = ({ tenant, user_id, after, limit }: WalletFilter) =>
-  rows<WalletRow>(
-    (sql) => sql`select ${walletColumns(sql)} from wallet.wallets w
+  walletRows(
+    (sql, now) => sql`select ${walletColumns(sql, now)} from wallet.wallets w
       ${
         user_id === undefined
           ? sql`where w.tenant = ${tenant}`
@@ -100,7 +113,7 @@ export const storeLayer: Layer.Layer<Store, never, Sql> = Layer.effect(
   Effect.gen(function* () {
     const connections = yield* Sql
     const on = <A>(self: Effect.Effect<A, StoreUnavailable, Sql>) => Effect.provideService(self, Sql, connections)
-    return Store.of({ ...wallets(on), ...payments(on), ...journal(on), ...keys(on) })
+    return Store.of({ ...wallets(on), ...holds(on), ...payments(on), ...journal(on), ...keys(on) })
   })
 )
 
@@ -111,24 +124,26 @@ const eventColumns = (sql: SqlClient) => sql`j.id, j.stream, j.version, j.type, 
 const wallets = (on: On): Pick<Store["Service"], "wallet" | "walletOf" | "wallets"> => ({
   wallet: (tenant, id) =>
     on(
-      Effect.map(
-        first<WalletRow>(
-          (sql) => sql`select ${walletColumns(sql)} from wallet.wallets w where w.id = ${id} and w.tenant = ${tenant}`
-        ),
-        (row) => row && wallet(row)
+      firstWallet(
+        (sql, now) =>
+          sql`select ${walletColumns(sql, now)} from wallet.wallets w where w.id = ${id} and w.tenant = ${tenant}`
       )
     ),
   walletOf: (tenant, userId, currency) =>
     on(
-      Effect.map(
-        first<WalletRow>(
-          (sql) => sql`select ${walletColumns(sql)} from wallet.owners o join wallet.wallets w on w.id = o.wallet_id
+      firstWallet(
+        (sql, now) => sql`select ${walletColumns(sql, now)} from wallet.owners o
+            join wallet.wallets w on w.id = o.wallet_id
             where o.tenant = ${tenant} and o.user_id = ${userId} and o.currency = ${currency}`
-        ),
-        (row) => row && wallet(row)
       )
     ),
-  wallets: (filter) => on(Effect.map(walletsMatching(filter), (found) => found.map(wallet)))
+  wallets: (filter) => on(walletsMatching(filter))
+})
+
+const holds = (on: On): Pick<Store["Service"], "hold" | "holds" | "lapsedAt"> => ({
+  hold: (tenant, id) => on(Effect.map(first<HoldRow>(holdById(tenant, id)), (row) => row && holdOf(row))),
+  holds: (filter) => on(Effect.map(rows<HoldRow>(holdsMatching(filter)), (found) => found.map(holdOf))),
+  lapsedAt: (walletId, at) => on(Effect.map(first(lapsedThen(walletId, at)), (row) => row?.lapsed ?? 0n))
 })
 
 const payments = (on: On): Pick<Store["Service"], "payment" | "payments" | "ended" | "atProvider"> => ({
@@ -233,11 +248,11 @@ const journal = (on: On): Pick<Store["Service"], "events" | "unread" | "lastEven
           order by version desc limit 1`
       )
     ),
-  eventOf: (tp, cause) =>
+  eventOf: (tp, cause, type) =>
     on(
       first<EventRecord & Row>(
         (sql) => sql`select ${eventColumns(sql)} from journal.events j
-          where tp = ${tp} and cause = ${cause} order by n limit 1`
+          where tp = ${tp} and cause = ${cause} and type = ${type} order by n limit 1`
       )
     )
 })

@@ -6,6 +6,7 @@ import { Currency, Minor } from "../../shared/contract/money.ts"
 import { WalletCommands, type WalletEvent } from "../../shared/contract/wallet.ts"
 import { type Decider, NOTHING } from "../../shared/runtime/decider.ts"
 import { fromEntries, size, toEntries } from "./deductions.ts"
+import { nextExpiry } from "./holds.ts"
 import { postings, project } from "./projections.ts"
 import { decide, evolve, type Settings, type State } from "./wallet.ts"
 
@@ -22,6 +23,16 @@ const Stored = Schema.NullOr(
     userId: Schema.String,
     balance: Minor,
     held: Minor,
+    holds: Schema.Array(
+      Schema.Struct({
+        id: Schema.String,
+        merchantId: Schema.String,
+        amount: Minor,
+        remaining: Minor,
+        heldAt: Schema.Finite,
+        expiresAt: Schema.Finite
+      })
+    ),
     locked: Schema.Boolean,
     metadata: Schema.NullOr(Metadata),
     createdAt: Schema.Finite,
@@ -68,9 +79,9 @@ export const walletDecider = (settings: Settings): Decider<State, WalletEvent> =
   decide: decide(settings),
   evolve: evolve(settings),
   react: () => NOTHING,
-  wakeAt: () => undefined,
+  wakeAt: (state) => state && nextExpiry(state.holds),
   postings,
   project,
-  snapshot: { schema: 1, codec: codec(settings) },
-  size: (state) => (state === undefined ? 0 : size(state.deductions))
+  snapshot: { schema: 2, codec: codec(settings) },
+  size: (state) => (state === undefined ? 0 : size(state.deductions) + state.holds.length)
 })

@@ -4,10 +4,11 @@ import fc from "fast-check"
 import type { Message } from "../../shared/contract/envelope.ts"
 import { type Currency, minor } from "../../shared/contract/money.ts"
 import type { WalletEvent } from "../../shared/contract/wallet.ts"
+import { defaultHoldSettings } from "./holds.ts"
 import { postings } from "./projections.ts"
 import { available, decide, evolve, type State } from "./wallet.ts"
 
-const settings = { concurrentPaymentWindowMs: 1_000, rememberMs: 301_000 }
+const settings = { concurrentPaymentWindowMs: 1_000, rememberMs: 301_000, holds: defaultHoldSettings }
 const RUNS = 500
 
 const payment = fc.constantFrom("p1", "p2", "p3", "p4")

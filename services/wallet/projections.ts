@@ -1,13 +1,19 @@
 /** Wallet events → read-model rows and ledger postings. Pure. */
 import type { Message, Recorded } from "../../shared/contract/envelope.ts"
+import { ZERO } from "../../shared/contract/money.ts"
 import type { WalletEvent } from "../../shared/contract/wallet.ts"
 import type { Posting, Projected } from "../../shared/runtime/decider.ts"
-import { ownersTable, walletsTable } from "./store.ts"
-import { available, type State } from "./wallet.ts"
+import type { HoldEvent } from "./holds.ts"
+import { holdsTable, ownersTable, walletsTable } from "./store.ts"
+import { available, type State, type Wallet } from "./wallet.ts"
 
 export const CLEARING = "payments:clearing"
 export const FUNDING = "funding"
+/** What is available. */
 export const account = (walletId: string): string => `wallet:${walletId}`
+/** What open holds keep. */
+export const heldAccount = (walletId: string): string => `wallet:${walletId}:held`
+export const merchant = (merchantId: string): string => `merchant:${merchantId}`
 
 /** The table of accounts and postings is docs/ledger.md. */
 export const postings = (event: Recorded<WalletEvent>): ReadonlyArray<Posting> => {
@@ -34,8 +40,33 @@ export const postings = (event: Recorded<WalletEvent>): ReadonlyArray<Posting> =
         ? [{ source: wallet, destination: CLEARING, amount, currency, kind: "deduct", payment_id, ref: "" }]
         : [{ source: CLEARING, destination: wallet, amount, currency, kind: "compensation", payment_id, ref: "" }]
     }
+    case "FundsHeld":
+    case "HoldCaptured":
+    case "HoldRemainderReleased":
+    case "HoldVoided":
+    case "HoldExpired":
+      return [holdPosting(event)]
     default:
       return []
+  }
+}
+
+/** By the hold's id: each of them happens once, but captures, which have ids of their own. */
+const holdPosting = (event: Recorded<HoldEvent>): Posting => {
+  const { wallet_id, hold_id, merchant_id, amount, currency } = event.data
+  const [wallet, held] = [account(wallet_id), heldAccount(wallet_id)]
+  const of = { amount, currency, payment_id: hold_id, ref: "" }
+  switch (event.type) {
+    case "FundsHeld":
+      return { ...of, source: wallet, destination: held, kind: "hold" }
+    case "HoldCaptured":
+      return { ...of, source: held, destination: merchant(merchant_id), kind: "capture", ref: event.data.capture_id }
+    case "HoldRemainderReleased":
+      return { ...of, source: held, destination: wallet, kind: "hold_remainder" }
+    case "HoldVoided":
+      return { ...of, source: held, destination: wallet, kind: "hold_void" }
+    case "HoldExpired":
+      return { ...of, source: held, destination: wallet, kind: "hold_expiry" }
   }
 }
 
@@ -63,10 +94,44 @@ export const project = (state: State, event: Recorded<WalletEvent>, cause: Messa
     created_at: state.createdAt,
     updated_at: event.time
   }
+  if ("hold_id" in event.data)
+    return [{ table: walletsTable, row }, holdRow(state, event as Recorded<HoldEvent>, cause)]
   if (event.type !== "WalletCreated") return [{ table: walletsTable, row }]
   const { currency, user_id } = event.data
   return [
     { table: walletsTable, row },
     { table: ownersTable, row: { tenant: cause.tenant, user_id, currency, wallet_id } }
   ]
+}
+
+/** Whole from any of its events, so that a closed hold need not be remembered. */
+const holdRow = ({ userId }: Wallet, { data, time, type, version }: Recorded<HoldEvent>, cause: Message): Projected => {
+  const { hold_id, wallet_id, merchant_id, currency, hold_amount, captured_amount, remaining_amount } = data
+  const row = {
+    id: hold_id,
+    tenant: cause.tenant,
+    wallet_id,
+    user_id: userId,
+    merchant_id,
+    currency,
+    amount: hold_amount,
+    captured_amount,
+    remaining_amount,
+    released_amount: hold_amount - captured_amount - remaining_amount,
+    status: type === "HoldCaptured" && remaining_amount > ZERO ? "partially_captured" : STATUS[type],
+    expires_at: data.expires_at,
+    version,
+    created_at: data.held_at,
+    updated_at: time
+  }
+  return { table: holdsTable, row }
+}
+
+/** How a hold stands after the event. */
+const STATUS: Readonly<Record<HoldEvent["type"], string>> = {
+  FundsHeld: "held",
+  HoldCaptured: "captured",
+  HoldRemainderReleased: "captured",
+  HoldVoided: "voided",
+  HoldExpired: "expired"
 }

@@ -28,3 +28,27 @@ export const ownersTable: Table = {
   key: ["tenant", "user_id", "currency"],
   write: "insert"
 }
+
+/** Every hold there was; the wallet itself remembers only the open ones. */
+export const holdsTable: Table = {
+  name: "wallet.holds",
+  columns: {
+    id: "text",
+    tenant: "text",
+    wallet_id: "text",
+    user_id: "text",
+    merchant_id: "text",
+    currency: "text",
+    amount: "bigint",
+    captured_amount: "bigint",
+    remaining_amount: "bigint",
+    released_amount: "bigint",
+    status: "text",
+    expires_at: "bigint",
+    version: "int",
+    created_at: "bigint",
+    updated_at: "bigint"
+  },
+  key: ["id"],
+  write: "replace"
+}

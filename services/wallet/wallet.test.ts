@@ -3,15 +3,17 @@ import type { Message } from "../../shared/contract/envelope.ts"
 import { type Currency, minor, ZERO } from "../../shared/contract/money.ts"
 import type { WalletEvent } from "../../shared/contract/wallet.ts"
 import { none } from "./deductions.ts"
+import { defaultHoldSettings } from "./holds.ts"
 import { decide, evolve, type State, type Wallet } from "./wallet.ts"
 
-const settings = { concurrentPaymentWindowMs: 1_000, rememberMs: 301_000 }
+const settings = { concurrentPaymentWindowMs: 1_000, rememberMs: 301_000, holds: defaultHoldSettings }
 const USD = "USD" as Currency
 const wallet: Wallet = {
   currency: USD,
   userId: "ana",
   balance: minor(1000n),
   held: ZERO,
+  holds: [],
   locked: false,
   metadata: undefined,
   createdAt: 0,

@@ -15,14 +15,25 @@ import {
 } from "../../shared/contract/money.ts"
 import type { TimerFired } from "../../shared/contract/timer.ts"
 import type { FundsRefusal, WalletCommand, WalletEvent } from "../../shared/contract/wallet.ts"
-import type { Decision, Refusal } from "../../shared/runtime/decider.ts"
+import { absent, append, type Decided, nothing, refuse } from "./decided.ts"
 import { type Deductions, find, none, remember, takenSince } from "./deductions.ts"
+import {
+  captureHold,
+  evolveHolds,
+  expired,
+  type HoldSettings,
+  type Holds,
+  holdFunds,
+  lapse,
+  voidHold
+} from "./holds.ts"
 
 export interface Settings {
   /** Payments this close together are called concurrent (ms). */
   readonly concurrentPaymentWindowMs: number
   /** How long a deduction is remembered at least (ms): the window and a saga's whole time. */
   readonly rememberMs: number
+  readonly holds: HoldSettings
 }
 
 export interface Wallet {
@@ -31,6 +42,8 @@ export interface Wallet {
   /** `balance` = `available` + `held`. */
   readonly balance: Minor
   readonly held: Minor
+  /** Those that are open; `held` is what remains of them. */
+  readonly holds: Holds
   readonly locked: boolean
   readonly metadata: Readonly<Record<string, string>> | undefined
   readonly createdAt: number
@@ -43,44 +56,60 @@ export type State = Wallet | undefined
 type Command = WalletCommand | TimerFired
 type PayCommand = Extract<WalletCommand, { readonly type: "CheckWalletBalance" | "DeductWalletBalance" }>
 type RefundCommand = Extract<WalletCommand, { readonly type: "RefundWalletBalance" }>
-type Decided = Decision<WalletEvent>
-
-const append = (...events: ReadonlyArray<WalletEvent>): Decided => ({ events })
-const nothing: Decided = { events: [] }
-const refuse = (code: string, reason: string, details?: Refusal["details"]): Decided => ({
-  refusal: details === undefined ? { code, reason } : { code, reason, details }
-})
-const absent = refuse("WALLET_NOT_FOUND", "no such wallet")
 
 export const available = (wallet: Wallet): Minor => subtract(wallet.balance, wallet.held)
 
+/**
+ * Holds whose time is up are seen first, so that whatever is decided may use their money. A command that changes
+ * nothing leaves them to the timer.
+ */
 export const decide =
   (settings: Settings) =>
-  (state: State, message: Message, _now: number): Decided => {
+  (state: State, message: Message, now: number): Decided => {
     const command = message as unknown as Command
-    switch (command.type) {
-      case "CreateWallet":
-        return state === undefined
-          ? append({ type: "WalletCreated", data: command.data })
-          : refuse("WALLET_EXISTS", "the wallet exists already")
-      case "CreditWallet":
-        return credit(state, command.data)
-      case "CheckWalletBalance":
-        return check(state, command, settings)
-      case "DeductWalletBalance":
-        return deduct(state, command, settings)
-      case "RefundWalletBalance":
-        return refund(state, command)
-      case "LockWallet":
-        if (state === undefined) return absent
-        return state.locked ? nothing : append({ type: "WalletLocked", data: command.data })
-      case "UnlockWallet":
-        if (state === undefined) return absent
-        return state.locked ? append({ type: "WalletUnlocked", data: command.data }) : nothing
-      case "TimerFired":
-        return nothing
+    const lapsed = state && lapse(state, message, now)
+    if (lapsed === undefined) return decideOpen(settings, state, command, now)
+    if (command.type === "TimerFired") return append(...lapsed.events)
+    if (command.type === "CaptureHold" || command.type === "VoidHold") {
+      const { hold_id } = command.data
+      if (lapsed.over.some(({ id }) => id === hold_id)) return expired(hold_id)
     }
+    const decision = decideOpen(settings, lapsed.wallet, command, now)
+    return decision.events === undefined || decision.events.length === 0
+      ? decision
+      : append(...lapsed.events, ...decision.events)
   }
+
+const decideOpen = (settings: Settings, state: State, command: Command, now: number): Decided => {
+  switch (command.type) {
+    case "CreateWallet":
+      return state === undefined
+        ? append({ type: "WalletCreated", data: command.data })
+        : refuse("WALLET_EXISTS", "the wallet exists already")
+    case "CreditWallet":
+      return credit(state, command.data)
+    case "CheckWalletBalance":
+      return check(state, command, settings)
+    case "DeductWalletBalance":
+      return deduct(state, command, settings)
+    case "RefundWalletBalance":
+      return refund(state, command)
+    case "LockWallet":
+      if (state === undefined) return absent
+      return state.locked ? nothing : append({ type: "WalletLocked", data: command.data })
+    case "UnlockWallet":
+      if (state === undefined) return absent
+      return state.locked ? append({ type: "WalletUnlocked", data: command.data }) : nothing
+    case "HoldFunds":
+      return state === undefined ? absent : holdFunds(settings.holds, state, command.data, now)
+    case "CaptureHold":
+      return state === undefined ? absent : captureHold(state, command.data)
+    case "VoidHold":
+      return state === undefined ? absent : voidHold(state, command.data)
+    case "TimerFired":
+      return nothing
+  }
+}
 
 type Credit = Extract<WalletCommand, { readonly type: "CreditWallet" }>["data"]
 
@@ -194,6 +223,12 @@ export const evolve =
       case "WalletBalanceChecked":
       case "WalletDeductionFailed":
         return wallet
+      case "FundsHeld":
+      case "HoldCaptured":
+      case "HoldRemainderReleased":
+      case "HoldVoided":
+      case "HoldExpired":
+        return evolveHolds(wallet, event)
     }
   }
 
@@ -209,6 +244,7 @@ const created = ({
   userId: data.user_id,
   balance: ZERO,
   held: ZERO,
+  holds: [],
   locked: false,
   metadata: data.metadata,
   createdAt: time,

@@ -120,6 +120,13 @@ export const ERRORS = {
     "Check the id, which is the payment's; sagas of other tenants are not visible."
   ),
   BREAKER_NOT_FOUND: problem(404, "validation", false, "No such provider", "See GET /api/v1/ops/circuit-breakers."),
+  HOLD_NOT_FOUND: problem(
+    404,
+    "validation",
+    false,
+    "No such hold",
+    "Check the id; a hold that was refused was never made, and holds of other tenants are not visible."
+  ),
   METHOD_NOT_ALLOWED: problem(405, "validation", false, "The method is not allowed here", "See the Allow header."),
   WALLET_EXISTS: problem(
     409,
@@ -165,6 +172,20 @@ export const ERRORS = {
     "No attempt of the payment has an unknown outcome",
     "Only an attempt that is UNKNOWN or in REVIEW can be resolved by hand."
   ),
+  HOLD_CLOSED: problem(
+    409,
+    "conflict",
+    false,
+    "The hold is closed",
+    "It was captured or voided, see details; place a new one."
+  ),
+  HOLD_EXPIRED: problem(
+    409,
+    "conflict",
+    false,
+    "The hold has expired",
+    "What was left of it is back in the wallet; place a new one."
+  ),
   VERSION_CONFLICT: problem(409, "conflict", true, "Too many writers at once", "Send the same request again."),
   BODY_TOO_LARGE: problem(413, "validation", false, "The body is too large", "Send at most 64 KiB."),
   UNSUPPORTED_MEDIA_TYPE: problem(
@@ -194,6 +215,20 @@ export const ERRORS = {
     false,
     "The balance would exceed 2^53 - 1 minor units",
     "Credit less."
+  ),
+  CAPTURE_EXCEEDS_HOLD: problem(
+    422,
+    "business",
+    false,
+    "The capture exceeds what is left of the hold",
+    "Capture at most remaining_amount."
+  ),
+  HOLD_LIMIT_EXCEEDED: problem(
+    422,
+    "business",
+    false,
+    "The wallet has too many open holds",
+    "Capture or void one of them first."
   ),
   WALLET_LOCKED: problem(423, "business", false, "The wallet is locked", "Unlock it first."),
   RATE_LIMITED: problem(429, "transient", true, "Too many requests", "Wait for Retry-After seconds."),

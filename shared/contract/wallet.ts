@@ -1,6 +1,7 @@
 /** Wallet facts and commands. One stream `wallet-{id}` each, holds inside. */
 import { Schema } from "effect"
 import { type About, EXAMPLE, entry, type FactOf, Metadata, Time } from "./catalogue.ts"
+import { HoldCommands, HoldEvents } from "./holds.ts"
 import { Currency, Minor } from "./money.ts"
 
 const about = (trigger: string, consumers: About["consumers"] = ["metrics"]): About => ({
@@ -122,7 +123,8 @@ export const WalletEvents = {
     about("the lock was lifted"),
     { wallet_id: Schema.String, reason: Schema.String },
     { wallet_id: EXAMPLE.wallet, reason: "phone found" }
-  )
+  ),
+  ...HoldEvents
 } as const
 export type WalletEvent = FactOf<typeof WalletEvents>
 
@@ -182,6 +184,7 @@ export const WalletCommands = {
     command("POST /wallets/{id}/unlock", "api"),
     { wallet_id: Schema.String, reason: Schema.String },
     { wallet_id: EXAMPLE.wallet, reason: "phone found" }
-  )
+  ),
+  ...HoldCommands
 } as const
 export type WalletCommand = FactOf<typeof WalletCommands>

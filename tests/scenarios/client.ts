@@ -25,6 +25,20 @@ export interface Payment {
   readonly completed_at: string | null
 }
 
+export interface Hold {
+  readonly id: string
+  readonly wallet_id: string
+  readonly merchant_id: string
+  readonly amount: number
+  readonly currency: string
+  readonly status: string
+  readonly captured_amount: number
+  readonly remaining_amount: number
+  readonly released_amount: number
+  readonly expires_at: string
+  readonly version: number
+}
+
 type Facts = Readonly<Record<string, unknown>>
 
 export interface Problem {
@@ -49,6 +63,7 @@ const bodyOf = <A>(answer: Answer, status: number): A => {
 }
 export const paymentOf = (answer: Answer, status = 201): Payment => bodyOf<Payment>(answer, status)
 export const walletOf = (answer: Answer, status = 200): Wallet => bodyOf<Wallet>(answer, status)
+export const holdOf = (answer: Answer, status = 200): Hold => bodyOf<Hold>(answer, status)
 export const problemOf = (answer: Answer, status: number): Problem => {
   const problem = bodyOf<Problem>(answer, status)
   const type = answer.headers.get("content-type")
@@ -70,6 +85,10 @@ export interface Asking {
 export interface Paying extends Asking {
   readonly currency?: string
   readonly merchant?: string
+}
+
+export interface Holding extends Paying {
+  readonly expiresAt?: string
 }
 
 let made = 0
@@ -115,9 +134,24 @@ export const apiAt = (at: () => string, apiKey: string) => {
       { wallet_id: wallet, amount, currency: asking.currency ?? "USD", merchant_id: asking.merchant ?? "book-shop" },
       { key: unique("pay"), prefer: "wait=20", ...asking }
     )
+  const hold = (wallet: string, amount: number, asking: Holding = {}) =>
+    post(
+      `/api/v1/wallets/${wallet}/holds`,
+      {
+        amount,
+        currency: asking.currency ?? "USD",
+        merchant_id: asking.merchant ?? "grand-hotel",
+        ...(asking.expiresAt === undefined ? {} : { expires_at: asking.expiresAt })
+      },
+      { key: unique("hold"), ...asking }
+    )
+  const capture = (hold: string, body: object = {}, asking: Asking = {}) =>
+    post(`/api/v1/holds/${hold}/capture`, body, { key: unique("capture"), ...asking })
+  const voidHold = (hold: string, asking: Asking = {}) => post(`/api/v1/holds/${hold}/void`, undefined, asking)
+  const holdNow = async (id: string) => holdOf(await get(`/api/v1/holds/${id}`))
   const wallet = async (id: string) => walletOf(await get(`/api/v1/wallets/${id}`))
   const payment = async (id: string) => paymentOf(await get(`/api/v1/payments/${id}`), 200)
-  return { get, post, credit, open, pay, wallet, payment }
+  return { get, post, credit, open, pay, hold, capture, voidHold, holdNow, wallet, payment }
 }
 
 export type Provider = "stripe" | "paypal"

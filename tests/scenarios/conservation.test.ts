@@ -1,6 +1,6 @@
 /** The check of every scenario has teeth: each planted mistake is found, and named. */
 import { afterAll, expect, test } from "bun:test"
-import { paymentOf } from "./client.ts"
+import { holdOf, paymentOf } from "./client.ts"
 import { violations } from "./conservation.ts"
 import { startPlatform } from "./platform.ts"
 
@@ -11,6 +11,7 @@ afterAll(platform.stop)
 const wallet = await api.open(10_000)
 const paid = paymentOf(await api.pay(wallet.id, 4_000))
 await api.pay(wallet.id, 50_000)
+const hold = holdOf(await api.hold(wallet.id, 500), 201)
 
 /** Changes the database, looks, and takes the change back. */
 const planted = async (change: string, back: string): Promise<string> => {
@@ -28,8 +29,16 @@ test("conservation: a wallet's row that is one unit too rich is found", async ()
   const add = (by: number) =>
     `update wallet.wallets set balance = balance + ${by}, available = available + ${by} where id = '${wallet.id}'`
   expect(await planted(add(1), add(-1))).toBe(
-    `wallet ${wallet.id}: row 6001, postings 6000, events 6000, last event 6000`
+    `wallet ${wallet.id}: row 5501+500, postings 5500+500, events 5500+500, last event 5500+500`
   )
+})
+
+test("conservation: a hold that keeps less than the wallet says, and gave back what it did not, is found", async () => {
+  const move = (to: string, from: string) =>
+    `update wallet.holds set ${to} = ${to} + 1, ${from} = ${from} - 1 where id = '${hold.id}'`
+  const found = await planted(move("released_amount", "remaining_amount"), move("remaining_amount", "released_amount"))
+  expect(found).toContain(`wallet ${wallet.id}: holds 1 beside its open holds`)
+  expect(found).toContain(`hold ${hold.id}: row 500 0 1, postings 500 0 0`)
 })
 
 test("conservation: a merchant who is not paid leaves money in clearing", async () => {

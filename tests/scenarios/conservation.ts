@@ -28,6 +28,7 @@ export const violations = async ({ sql, sim }: Platform, expected: Expected = {}
   return [
     ...(dead === deadLetters ? [] : [`${dead} dead letters, ${deadLetters} expected`]),
     ...(await wallets(sql)),
+    ...(await holds(sql)),
     ...(await clearing(sql)),
     ...(await streams(sql)),
     ...(await charges(sql, await sim.ledger()))
@@ -51,22 +52,51 @@ const book = (sql: Sql) => sql`book as (
     union all select source, currency, -amount from ledger.postings
   ) movement group by account, currency)`
 
-/** A wallet's row, its postings and its events say the same. */
+/** A wallet's row, its postings, its events and its open holds say the same: what is available, and what is held. */
 const wallets = async (sql: Sql): Promise<ReadonlyArray<string>> => {
-  const rows = await sql<Array<{ id: string; row: bigint; posted: bigint; folded: bigint; told: bigint }>>`
+  const rows = await sql<
+    Array<{ id: string; row: string; posted: string; folded: string; told: string; open: bigint }>
+  >`
     with ${book(sql)}, facts as (
-      select stream, sum(case type when 'WalletDeducted' then -amount else amount end)::bigint as folded,
-        (array_agg(balance order by version desc))[1] as told
-      from (select stream, version, type, (body::json -> 'data' ->> 'amount')::bigint as amount,
-          (body::json -> 'data' ->> 'balance')::bigint as balance
-        from journal.events where type in ('WalletCredited', 'WalletDeducted', 'WalletRefunded')) money group by stream)
-    select w.id, w.balance as row, coalesce(b.holds, 0) as posted, coalesce(f.folded, 0) as folded,
-      coalesce(f.told, 0) as told
+      select stream, version, type, (data ->> 'amount')::bigint as amount, (data ->> 'balance')::bigint as balance,
+          (data ->> 'available')::bigint as available
+        from (select stream, version, type, body::json -> 'data' as data from journal.events
+          where stream like 'wallet-%') of where data ->> 'balance' is not null
+    ), folded as (
+      select stream,
+          sum(case when type in ('WalletDeducted', 'FundsHeld') then -amount when type = 'HoldCaptured' then 0
+            else amount end)::bigint as available,
+          sum(case when type = 'FundsHeld' then amount when type like 'Hold%' then -amount else 0 end)::bigint as held,
+          (array_agg(available || '+' || balance - available order by version desc))[1] as told
+        from facts group by stream)
+    select w.id, w.available || '+' || w.held as row, coalesce(f.told, '0+0') as told,
+      coalesce(b.holds, 0) || '+' || coalesce(h.holds, 0) as posted,
+      coalesce(f.available, 0) || '+' || coalesce(f.held, 0) as folded,
+      w.held - coalesce((select sum(remaining_amount) from wallet.holds where wallet_id = w.id), 0)::bigint as open
     from wallet.wallets w left join book b on b.account = 'wallet:' || w.id and b.currency = w.currency
-    left join facts f on f.stream = 'wallet-' || w.id`
+    left join book h on h.account = 'wallet:' || w.id || ':held' and h.currency = w.currency
+    left join folded f on f.stream = 'wallet-' || w.id`
+  return [
+    ...rows
+      .filter(({ row, posted, folded, told }) => row !== posted || row !== folded || row !== told)
+      .map((it) => `wallet ${it.id}: row ${it.row}, postings ${it.posted}, events ${it.folded}, last event ${it.told}`),
+    ...rows.filter(({ open }) => open !== 0n).map((it) => `wallet ${it.id}: holds ${it.open} beside its open holds`)
+  ]
+}
+
+/** A hold's row and its postings say the same: what was held, what the merchant got, what went back. */
+const holds = async (sql: Sql): Promise<ReadonlyArray<string>> => {
+  const rows = await sql<Array<{ id: string; row: string; posted: string }>>`
+    select h.id, amount || ' ' || captured_amount || ' ' || released_amount as row,
+      p.held || ' ' || p.captured || ' ' || p.released as posted
+    from wallet.holds h left join lateral (
+      select coalesce(sum(amount) filter (where kind = 'hold'), 0)::bigint as held,
+          coalesce(sum(amount) filter (where kind = 'capture'), 0)::bigint as captured,
+          coalesce(sum(amount) filter (where kind like 'hold_%'), 0)::bigint as released
+        from ledger.postings where payment_id = h.id) p on true`
   return rows
-    .filter(({ row, posted, folded, told }) => row !== posted || row !== folded || row !== told)
-    .map((it) => `wallet ${it.id}: row ${it.row}, postings ${it.posted}, events ${it.folded}, last event ${it.told}`)
+    .filter(({ row, posted }) => row !== posted)
+    .map(({ id, row, posted }) => `hold ${id}: row ${row}, postings ${posted}`)
 }
 
 /** What was taken from wallets and is neither with a merchant nor back belongs to open payments. */

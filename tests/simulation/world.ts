@@ -10,6 +10,7 @@ import { DEFAULTS } from "../../services/gateway/rules.ts"
 import { paymentDecider } from "../../services/payment/decider.ts"
 import { sagaDecider } from "../../services/saga/decider.ts"
 import { walletDecider } from "../../services/wallet/decider.ts"
+import { defaultHoldSettings } from "../../services/wallet/holds.ts"
 import type { Message } from "../../shared/contract/envelope.ts"
 import { type Currency, minor } from "../../shared/contract/money.ts"
 import { embeddedBus } from "../../shared/runtime/bus/embedded.ts"
@@ -62,7 +63,7 @@ const accepts = () => true
 const live = (providers: Providers, first: boolean) =>
   Effect.gen(function* () {
     const wallet = yield* makeProcessor({
-      decider: walletDecider({ concurrentPaymentWindowMs: 1_000, rememberMs: 301_000 }),
+      decider: walletDecider({ concurrentPaymentWindowMs: 1_000, rememberMs: 301_000, holds: defaultHoldSettings }),
       topics: ["wallet-commands"]
     })
     const payment = yield* makeProcessor({

@@ -7,11 +7,12 @@ import { paged, pageOf } from "../pagination.ts"
 import { invalidField, type Problem, problem } from "../problem.ts"
 import type { WalletRecord } from "../records.ts"
 import { eventView, iso, page, StoredEvent, Wallet, WalletBalance, walletView } from "../resources.ts"
-import { type Answer, json } from "../responses.ts"
+import { json, unchangedOr } from "../responses.ts"
 import {
   type ApiRequest,
   CURSOR,
   ID,
+  IF_NONE_MATCH,
   isProblemOf,
   LIMIT,
   type Parameter,
@@ -35,13 +36,6 @@ const found = Effect.fnUntraced(function* ({ store }: Pick<Parts, "store">, { pr
   return wallet ?? (yield* Effect.fail(problem("WALLET_NOT_FOUND", { details: { wallet_id: id } })))
 })
 
-const IF_NONE_MATCH: Parameter = {
-  name: "If-None-Match",
-  in: "header",
-  description: "The ETag the client has",
-  schema: { type: "string" }
-}
-
 const one = (parts: Parts): Route =>
   route({
     method: "GET",
@@ -53,12 +47,12 @@ const one = (parts: Parts): Route =>
     answers: { 200: { says: "The wallet", schema: Wallet }, 304: { says: "The client's version is the current one" } },
     problems: ["WALLET_NOT_FOUND"],
     handle: (request) =>
-      Effect.map(found(parts, request), (wallet): Answer => {
-        const etag = `"${wallet.version}"`
-        const known = request.headers.get("if-none-match") === etag
-        return known ? { status: 304, body: "", headers: { etag } } : json(200, walletView(wallet), { etag })
-      })
+      Effect.map(found(parts, request), (wallet) => unchangedOr(request, etagOf(wallet), () => walletView(wallet)))
   })
+
+/** A lapse changes what is shown before an event raises the version. */
+const etagOf = ({ lapsed, version }: WalletRecord): string =>
+  lapsed === 0n ? `"${version}"` : `"${version}-${lapsed}"`
 
 const many = ({ store }: Parts): Route =>
   route({
@@ -112,7 +106,8 @@ const balance = (parts: Parts): Route =>
       if (at === undefined) return json(200, balanceView(wallet, wallet, request.now))
       const stream = walletStream(wallet.id, partitionKey(request.principal.tenant, wallet.user_id))
       const then = yield* balanceAt(parts.store, stream, wallet.version, at)
-      return json(200, balanceView(wallet, then, at))
+      const lapsed = then.balance === then.available ? 0n : yield* parts.store.lapsedAt(wallet.id, at)
+      return json(200, balanceView(wallet, { ...then, available: then.available + lapsed }, at))
     })
   })
 

@@ -20,7 +20,7 @@ import type { Parts } from "./parts.ts"
 import { walletReads } from "./wallet-reads.ts"
 
 /** Wallets and credits are answered as soon as they are committed; only then may a twin look for them. */
-const LEASE_MS = 5_000
+export const LEASE_MS = 5_000
 
 export const walletRoutes = (parts: Parts): ReadonlyArray<Route> => [
   open(parts),
@@ -120,13 +120,14 @@ const asOpened = (wallet: WalletRecord): WalletRecord => ({
   balance: 0n,
   available: 0n,
   held: 0n,
+  lapsed: 0n,
   status: "active",
   version: 1,
   updated_at: wallet.created_at
 })
 
 /** Its row is committed with the event that the caller knows of. */
-const existing = <A>(self: Effect.Effect<A | undefined, ApiFailure>): Effect.Effect<A, ApiFailure> =>
+export const existing = <A>(self: Effect.Effect<A | undefined, ApiFailure>): Effect.Effect<A, ApiFailure> =>
   Effect.flatMap(self, (found) =>
     found === undefined ? Effect.die(new Error("committed, and not found")) : Effect.succeed(found)
   )
@@ -155,7 +156,9 @@ const credit = ({ commands, ids, idempotency, owners, store, turns }: Parts): Ro
       const message = toWallet(request, id, owner.userId, { type: "CreditWallet", data })
       const tp = topicPartition("wallet-events", partitionKey(principal.tenant, owner.userId))
       const stored = (creditId: string) =>
-        Effect.map(existing(store.eventOf(tp, creditId)), (event) => json(201, creditView(messageOf(event))))
+        Effect.map(existing(store.eventOf(tp, creditId, "WalletCredited")), (event) =>
+          json(201, creditView(messageOf(event)))
+        )
       return yield* idempotency.once({
         scope: keyScope(request, "/api/v1/wallets/{id}/credits"),
         fingerprint: fingerprint(request.id, request.body),
@@ -176,7 +179,7 @@ const credit = ({ commands, ids, idempotency, owners, store, turns }: Parts): Ro
 const recorded = (outcome: Outcome): Message | undefined =>
   outcome._tag === "Applied" ? outcome.events.find(({ type }) => type === "WalletCredited") : undefined
 
-const messageOf = ({ id, type, stream, cause, body: text }: EventRecord): Message =>
+export const messageOf = ({ id, type, stream, cause, body: text }: EventRecord): Message =>
   Result.getOrThrow(decode(text, { id, type, subject: stream, causationid: cause }))
 
 /** Locking a locked wallet changes nothing and is no mistake, so neither of the two needs a key. */

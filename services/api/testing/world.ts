@@ -20,6 +20,7 @@ import {
   type WalletRecord,
   WITH_PROVIDER
 } from "../records.ts"
+import { holdAfter, type OwnedHold } from "./holds.ts"
 import { OpsWorld } from "./ops.ts"
 
 export const KEY = "test-key-of-the-default-tenant"
@@ -32,6 +33,7 @@ type Owned<Record> = Record & { readonly tenant: string }
 /** What a test may look at, prepare, and make fail. */
 export class World {
   readonly wallets = new Map<string, Owned<WalletRecord>>()
+  readonly holds = new Map<string, OwnedHold>()
   readonly payments = new Map<string, Owned<PaymentRecord>>()
   readonly events: Array<EventRecord & { readonly tp?: number }> = []
   readonly operators = new OpsWorld()
@@ -105,6 +107,13 @@ export class World {
         this.wallets.set(wallet.id, { ...wallet, status, version: wallet.version + 1 })
         return Effect.sync(() => this.append(message, { type, data }))
       }
+      case "HoldFunds":
+      case "CaptureHold":
+      case "VoidHold": {
+        const [hold, event] = holdAfter(this.holds.get(String(data["hold_id"])), message)
+        this.holds.set(hold.id, hold)
+        return Effect.sync(() => this.append(message, event))
+      }
       case "InitiatePayment":
         this.addPayment({
           ...(data as Partial<PaymentRecord>),
@@ -141,6 +150,7 @@ export class World {
       balance: 0n,
       available: 0n,
       held: 0n,
+      lapsed: 0n,
       status: "active",
       metadata: null,
       version: 1,
@@ -228,7 +238,17 @@ export class World {
       Effect.sync(() =>
         this.events.findLast((e) => e.stream === stream && e.version <= version && types.includes(e.type))
       ),
-    eventOf: (_tp, cause) => Effect.sync(() => this.events.find((event) => event.cause === cause)),
+    eventOf: (_tp, cause, type) =>
+      Effect.sync(() => this.events.find((event) => event.cause === cause && event.type === type)),
+    hold: (tenant, id) => Effect.sync(() => mine(this.holds.get(id), tenant)),
+    holds: ({ tenant, wallet_id, after = "~", limit }) =>
+      Effect.sync(() =>
+        [...this.holds.values()]
+          .filter((hold) => hold.tenant === tenant && hold.wallet_id === wallet_id && hold.id < after)
+          .sort((a, b) => (a.id > b.id ? -1 : 1))
+          .slice(0, limit)
+      ),
+    lapsedAt: () => Effect.succeed(0n),
     idempotencyKey: (scope) =>
       Effect.sync(() => {
         this.asked.idempotencyKey++
