@@ -1,6 +1,6 @@
 /** What the served document promises is what the platform answers, and what the simulator's control plane tells. */
 import { afterAll, describe, expect, test } from "bun:test"
-import { type Answer, paymentOf, unique } from "../scenarios/client.ts"
+import { type Answer, holdOf, paymentOf, unique } from "../scenarios/client.ts"
 import { violations } from "../scenarios/conservation.ts"
 import { startPlatform } from "../scenarios/platform.ts"
 import { toldTo } from "../scenarios/records.ts"
@@ -15,6 +15,7 @@ const user = unique("user")
 const wallet = await api.open(100_000, "USD", user)
 const paid = await api.pay(wallet.id, 2_500)
 const payment = paymentOf(paid)
+const hold = holdOf(await api.hold(wallet.id, 500), 201)
 await toldTo(platform, payment.id)
 
 /** The answer is one the document names for that operation, and has the body it describes. */
@@ -67,6 +68,14 @@ const CALLS: ReadonlyArray<readonly [string, string, number, () => Promise<Answe
   ["get", `${P}/{id}`, 404, () => api.get(`${P}/${wallet.id}`)],
   ["get", `${P}/{id}/timeline`, 200, () => api.get(`${P}/${payment.id}/timeline`)],
   ["post", `${P}/{id}/cancel`, 409, () => api.post(`${P}/${payment.id}/cancel`, {})],
+  ["post", `${W}/{id}/holds`, 201, () => api.hold(wallet.id, 900)],
+  ["post", `${W}/{id}/holds`, 400, () => api.hold(wallet.id, 900_000)],
+  ["get", `${W}/{id}/holds`, 200, () => api.get(`${W}/${wallet.id}/holds?limit=1`)],
+  ["get", "/api/v1/holds/{id}", 200, () => api.get(`/api/v1/holds/${hold.id}`)],
+  ["post", "/api/v1/holds/{id}/capture", 200, () => api.capture(hold.id, { amount: 100 })],
+  ["post", "/api/v1/holds/{id}/capture", 422, () => api.capture(hold.id, { amount: 9_000 })],
+  ["post", "/api/v1/holds/{id}/void", 200, () => api.voidHold(hold.id)],
+  ["post", "/api/v1/holds/{id}/capture", 409, () => api.capture(hold.id)],
   ["get", "/live", 200, () => api.get("/live")],
   ["get", "/ready", 200, () => api.get("/ready")],
   ["get", "/health", 200, () => api.get("/health")]
@@ -94,7 +103,8 @@ describe("answers are as the served document says", () => {
 
 test("request bodies are described as closed: unknown fields are refused", async () => {
   const { schemas } = document["components"] as { readonly schemas: Readonly<Record<string, Json>> }
-  for (const name of ["WalletRequest", "CreditRequest", "PaymentRequest", "LockRequest", "CancelRequest"])
+  const payments = ["WalletRequest", "CreditRequest", "PaymentRequest", "LockRequest", "CancelRequest"]
+  for (const name of [...payments, "HoldRequest", "CaptureRequest", "VoidRequest"])
     expect([name, schemas[name]?.["additionalProperties"]]).toEqual([name, false])
 })
 
