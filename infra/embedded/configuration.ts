@@ -1,5 +1,5 @@
 /** The platform's part of the environment. Each service decodes its own; a bad value stops the start with one line. */
-import { Config, Schema } from "effect"
+import { Config, Option, Schema } from "effect"
 import { defaultHoldSettings } from "../../services/wallet/holds.ts"
 import { MAX_MINOR } from "../../shared/contract/money.ts"
 
@@ -38,6 +38,8 @@ export const configuration = Config.all({
   maxOpenHoldsPerWallet: upTo("MAX_OPEN_HOLDS_PER_WALLET", defaultHoldSettings.openMax, OPEN_HOLDS_LIMIT),
   batchMax: positive("BATCH_MAX", 128),
   crashAt: Config.String("CRASH_AT").pipe(Config.withDefault("")),
+  /** Without anywhere to send them, spans would only cost. */
+  tracing: Config.option(Config.NonEmptyString("OTEL_EXPORTER_OTLP_ENDPOINT")).pipe(Config.map(Option.isSome)),
   logLevel: Config.LogLevel("LOG_LEVEL").pipe(Config.withDefault("Info" as const))
 })
 export type Configuration = Config.Success<typeof configuration>

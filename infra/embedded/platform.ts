@@ -1,5 +1,5 @@
 /** The whole platform in one process, as a scope: what was started last stops first. */
-import { Clock, Config, Context, Effect, Fiber, Layer, Option } from "effect"
+import { Clock, Context, Effect, Fiber, Layer } from "effect"
 import { Api } from "../../services/api/app.ts"
 import { ensureDevelopmentKey } from "../../services/api/auth.ts"
 import { opsStoreLayer } from "../../services/api/ops/store.ts"
@@ -32,8 +32,6 @@ export interface Platform {
 const DAY_MS = 86_400_000
 /** How often health is read off the processors. */
 const LOOK_EVERY_MS = 200
-/** Without anywhere to send them, spans would only cost. */
-const tracing = Config.option(Config.NonEmptyString("OTEL_EXPORTER_OTLP_ENDPOINT")).pipe(Config.map(Option.isSome))
 
 /** What is in flight at the end has this long; the rest is found by the next start. */
 const DRAIN_MS = 5_000
@@ -70,7 +68,7 @@ export const platform = Effect.fnUntraced(function* (
     yield* Layer.build(retentionLayer)
     yield* Effect.addFinalizer(() => settled(processors, DRAIN_MS))
     yield* catchUp(processors, looked)
-    const servers = yield* Layer.build(serversOf(processors, yield* tracing))
+    const servers = yield* Layer.build(serversOf(processors, configuration.tracing))
     readiness.enter("running")
     return {
       url: Context.get(servers, ApiServer).url,

@@ -1,5 +1,5 @@
 /** The stateful services of one process: each a processor of its decider, on the shared store and bus. */
-import { Effect, Option } from "effect"
+import { type Context, Effect, Option } from "effect"
 import { auditDecider } from "../../services/audit/decider.ts"
 import type { GatewayEffect, GatewaySettings } from "../../services/gateway/index.ts"
 import { gateway } from "../../services/gateway/index.ts"
@@ -28,10 +28,12 @@ export const makeProcessors = Effect.fnUntraced(function* (
     journal: { ...defaultJournalSettings, snapshotEvery: configuration.snapshotEvery }
   }
   const context = yield* Effect.context<Needs>()
-  const call = gateway.perform(gatewaySettings)
+  const call = gateway.perform(gatewaySettings, configuration.tracing)
+  // The context as a whole: providing it would merge two dozen services anew for every call.
   const perform = (effect: GatewayEffect) =>
-    Effect.map(Effect.provide(call(effect), context), (answers) =>
-      answers.map(({ subject, command, partitionkey }) => ({ subject, fact: command, partitionkey }))
+    Effect.map(
+      Effect.updateContext(call(effect), (_: Context.Context<never>) => context),
+      (answers) => answers.map(({ subject, command, partitionkey }) => ({ subject, fact: command, partitionkey }))
     )
   // Stores first, then in the order in which a payment meets them (MISSION 10.5).
   const wallet = yield* makeProcessor({

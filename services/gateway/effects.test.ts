@@ -40,7 +40,7 @@ const portOf = (...answers: ReadonlyArray<Effect.Effect<Told>>) => {
   return { port, asked }
 }
 
-const perform = performWith({ timeout_ms: 30_000 })
+const perform = performWith({ timeout_ms: 30_000, tracing: false })
 const at = (port: ProviderPort) => Layer.mergeAll(Providers.ports([port]), Breaker.memory(breakerRules(undefined)))
 
 const commands = (operation: Operation) =>

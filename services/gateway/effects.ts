@@ -28,19 +28,24 @@ export interface Addressed {
 export interface Performing {
   /** A charge creates and then charges, so it may take twice that; anything else is done within it. */
   readonly timeout_ms: number
+  /** One span a call. Without anywhere to send it, it would be a fifth of the call's CPU. */
+  readonly tracing: boolean
 }
 
-export const performWith =
-  ({ timeout_ms }: Performing) =>
-  (effect: GatewayEffect): Effect.Effect<ReadonlyArray<Addressed>, never, Breaker | Providers> =>
-    "force" in effect
-      ? Effect.flatMap(Breaker, (breaker) => Effect.as(breaker.force(effect.provider, effect.force, effect.until), []))
-      : called(effect, timeout_ms)
+type Performed = Effect.Effect<ReadonlyArray<Addressed>, never, Breaker | Providers>
 
-const called = (
-  call: ProviderCall,
-  timeout_ms: number
-): Effect.Effect<ReadonlyArray<Addressed>, never, Breaker | Providers> =>
+export const performWith =
+  ({ timeout_ms, tracing }: Performing) =>
+  (effect: GatewayEffect): Performed => {
+    if ("force" in effect) return forced(effect)
+    const call = called(effect, timeout_ms)
+    return tracing ? Effect.withSpan(call, "gateway.call", { attributes: labels(effect), kind: "client" }) : call
+  }
+
+const forced = ({ provider, force, until }: Exclude<GatewayEffect, ProviderCall>): Performed =>
+  Effect.flatMap(Breaker, (breaker) => Effect.as(breaker.force(provider, force, until), []))
+
+const called = (call: ProviderCall, timeout_ms: number): Performed =>
   Effect.gen(function* () {
     const port = (yield* Providers).get(call.provider)
     const jitter = yield* Random.next
@@ -59,7 +64,7 @@ const called = (
     const { health, ...answer } = yield* within(charge(port, call), timeout_ms * 2.5)
     const after = yield* breaker.record(call.provider, health, yield* Clock.currentTimeMillis)
     return [answered(call, answer, after.failures, jitter), ...changed(permit.transition), ...changed(after.transition)]
-  }).pipe(Effect.withSpan("gateway.call", { attributes: { ...labels(call) }, kind: "client" }))
+  })
 
 const labels = ({ payment_id, provider, operation, attempt, try: n }: ProviderCall) => ({
   payment_id,

@@ -11,7 +11,7 @@ import { openBreakers, tables } from "./store.ts"
 export const gateway = {
   settings: gatewaySettings,
   decider: ({ rules }: GatewaySettings) => gatewayDecider(rules),
-  perform: ({ rules }: GatewaySettings) => performWith(rules),
+  perform: ({ rules: { timeout_ms } }: GatewaySettings, tracing = false) => performWith({ timeout_ms, tracing }),
   tables,
   /** At the start: a breaker that was open when the platform stopped is open again; a forced one until it is closed. */
   restore: Effect.gen(function* () {

@@ -1,8 +1,8 @@
 /**
- * Effect's HttpClient over fetch with only what a provider call needs: no span and no header copies of its own (the
- * call has a span), the connection dropped where the caller has stopped waiting, redirects handed back instead of
- * followed. Measured for a charge of two requests: 111 to 172 µs of CPU against 150 to 221 of the stock fetch client,
- * in the same minutes.
+ * Effect's HttpClient over fetch with only what a provider call needs: no span and no header of its own (the call has a
+ * span where spans are sent, and a provider is no part of our trace), the connection dropped where the caller has
+ * stopped waiting, redirects handed back instead of followed. Measured for a charge of two requests: 111 to 172 µs of
+ * CPU against 150 to 221 of the stock fetch client, in the same minutes.
  */
 import { Effect, Layer } from "effect"
 import { HttpClient, HttpClientError, type HttpClientRequest, HttpClientResponse } from "effect/http"

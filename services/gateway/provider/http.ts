@@ -2,8 +2,8 @@
  * One wire request and what became of it. Effect's client over fetch, because the official SDKs hide retries, wait for
  * ever, or turn a cut answer into an empty success.
  */
-import { Cause, Clock, Context, Effect, Exit, Option, Random } from "effect"
-import { FetchHttpClient, HttpClient, type HttpClientError, type HttpClientRequest } from "effect/http"
+import { Cause, Clock, Effect, Exit, Option, Random } from "effect"
+import type { HttpClient, HttpClientError, HttpClientRequest } from "effect/http"
 import { isJson, type Json } from "./json.ts"
 
 export type Reply =
@@ -55,16 +55,6 @@ const read = (client: HttpClient.HttpClient, request: HttpClientRequest.HttpClie
     return { kind: "reply", status, body: parse(body.value), headers } satisfies Reply
   })
 
-/**
- * A provider is no part of our trace, a redirect would carry our credentials elsewhere, and the call has its span
- * already.
- */
-const MANNER = Context.empty().pipe(
-  Context.add(HttpClient.TracerPropagationEnabled, false),
-  Context.add(HttpClient.TracerDisabledWhen, () => true),
-  Context.add(FetchHttpClient.RequestInit, { redirect: "manual" })
-)
-
 /** Waits at most so long for the whole answer, body included; then the connection is dropped. */
 export const exchange = (
   client: HttpClient.HttpClient,
@@ -75,8 +65,7 @@ export const exchange = (
     Effect.timeoutOrElse({
       duration: timeout_ms,
       orElse: () => Effect.succeed<Reply>({ kind: "silence", reason: "timeout", sent: true })
-    }),
-    Effect.provide(MANNER)
+    })
   )
 
 /** Worth asking again: nothing definite was said. */
