@@ -9,5 +9,7 @@ export const logging: Observer = {
   refused: (service, message, { code, reason }) =>
     line("info", "refused", { service, type: message.type, stream: message.subject, code, reason }),
   buried: (service, unit, errorClass, error) => line("error", "dead letter", { service, unit, errorClass, error }),
+  redriven: (service, unit, { taken, letter }) =>
+    line(letter === "failed" ? "error" : "info", `dead letter ${letter ?? "redriven"}`, { service, unit, taken }),
   stalled: (service, detail) => line("warn", "the store refuses work, trying again", { service, detail })
 }

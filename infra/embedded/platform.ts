@@ -87,7 +87,8 @@ const serversOf = (processors: Processors, traced: boolean) => {
     audit: processors.audit.submit
   })
   const gauges = Layer.succeed(Gauges, {
-    lag: () => Object.values(processors).map(({ service, lag }) => [service, lag()] as const)
+    lag: () => Object.values(processors).map(({ service, lag }) => [service, lag()] as const),
+    deadLetters: () => Object.values(processors).map(({ service, deadLetters }) => [service, deadLetters()] as const)
   })
   const api = ApiServer.layer.pipe(
     Layer.provide(Api.layerFrom({ tracing: traced })),

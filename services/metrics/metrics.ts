@@ -7,6 +7,7 @@ import type { Message, Service } from "../../shared/contract/envelope.ts"
 import type { GatewayEvent } from "../../shared/contract/gateway.ts"
 import type { PaymentEvent } from "../../shared/contract/payment.ts"
 import type { SagaEvent } from "../../shared/contract/saga.ts"
+import { ERROR_CLASSES } from "../../shared/runtime/deadletter-classes.ts"
 import type { Observer } from "../../shared/runtime/observer.ts"
 
 const nowhere = Context.empty()
@@ -43,7 +44,20 @@ const contention = Metric.histogram("wallet_lock_contention_duration_seconds", {
 })
 const messages = family(counter("messages_processed_total", "Messages taken and committed"), "service", SERVICES)
 const refused = family(counter("messages_refused_total", "Commands a decider refused"), "service", SERVICES)
-const dead = family(counter("dead_letters_total", "Messages that could not be applied"), "service", SERVICES)
+const dead = new Map(
+  SERVICES.map((service) => [
+    service as string,
+    family(
+      Metric.withAttributes(counter("dead_letters_total", "Messages that could not be applied"), { service }),
+      "class",
+      ERROR_CLASSES
+    )
+  ])
+)
+const letters = family(gauge("dead_letters_open", "Dead letters that wait for somebody"), "service", SERVICES)
+const redriven = family(counter("redriven_total", "Messages handed over again after a dead letter"), "service", SERVICES)
+const redriveFailures = family(counter("redrives_failed_total", "Dead letters that failed again"), "service", SERVICES)
+const discarded = family(counter("discarded_total", "Dead letters given up by an operator"), "service", SERVICES)
 const stalls = family(counter("store_stalls_total", "Commits the store refused for now"), "service", SERVICES)
 const outcomes = family(counter("gateway_responses_total", "Provider answers by what they say"), "outcome", [
   "succeeded",
@@ -81,7 +95,8 @@ const add = (metric: Metric.Metric<number, unknown> | undefined, by = 1) => metr
 
 /** Touches everything once, so that it is exported at 0. */
 export const declareMetrics = (): void => {
-  for (const each of [payments, messages, refused, dead, stalls, outcomes, lag])
+  const byLabel = [payments, messages, refused, stalls, outcomes, lag, letters, redriven, redriveFailures, discarded]
+  for (const each of [...byLabel, ...dead.values()])
     for (const metric of each.values()) add(metric, 0)
   const single = [
     timeouts,
@@ -165,11 +180,18 @@ export const metricsObserver: Observer = {
     for (const event of events) count(event)
   },
   refused: (service) => add(refused.get(service)),
-  buried: (service) => add(dead.get(service)),
+  buried: (service, _unit, errorClass) => add(dead.get(service)?.get(errorClass)),
+  redriven: (service, _unit, { taken, letter }) => {
+    add(redriven.get(service), taken)
+    if (letter === "failed") add(redriveFailures.get(service))
+    if (letter === "discarded") add(discarded.get(service))
+  },
   stalled: (service) => add(stalls.get(service))
 }
 
 export const measureLag = (service: Service, records: number): void => add(lag.get(service), records)
+
+export const measureDeadLetters = (service: Service, open: number): void => add(letters.get(service), open)
 
 /** What a start had to catch up with, once it has (seconds, records). */
 export const measureRecovery = (tookSeconds: number, records: number): void => {

@@ -66,6 +66,7 @@ export interface Undecodable {
   readonly id: string
   readonly type: string
   readonly subject: string
+  readonly causationid: string
   readonly error: string
   readonly body: string
 }
@@ -77,11 +78,19 @@ export const decode = (body: string, columns?: Columns): Result.Result<Message, 
     if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) throw new Error("not a JSON object")
     raw = { ...(parsed as Json), ...columns }
   } catch (error) {
-    return Result.fail({ id: "", type: "", subject: "", ...columns, error: `body is no JSON: ${String(error)}`, body })
+    const nameless = { id: "", type: "", subject: "", causationid: "", ...columns }
+    return Result.fail({ ...nameless, error: `body is no JSON: ${String(error)}`, body })
   }
   const text = (name: string): string => (typeof raw[name] === "string" ? (raw[name] as string) : "")
   const broken = (error: string) =>
-    Result.fail({ id: text("id"), type: text("type"), subject: text("subject"), error, body })
+    Result.fail({
+      id: text("id"),
+      type: text("type"),
+      subject: text("subject"),
+      causationid: text("causationid"),
+      error,
+      body
+    })
   const codec = codecs.get(text("type"))
   if (codec === undefined) return broken(`unknown message type ${text("type")}`)
   const time = Date.parse(text("time"))

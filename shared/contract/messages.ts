@@ -1,6 +1,7 @@
 /** All messages there are, by type. */
 import { AuditCommands, AuditEvents } from "./audit.ts"
 import type { Catalogue, Entry } from "./catalogue.ts"
+import { DeadLetterCommands } from "./deadletter.ts"
 import { GatewayCommands, GatewayEvents } from "./gateway.ts"
 import { PaymentCommands, PaymentEvents } from "./payment.ts"
 import { NotificationCommands, NotificationEvents, SagaCommands, SagaEvents } from "./saga.ts"
@@ -22,7 +23,8 @@ export const COMMANDS = {
   ...SagaCommands,
   ...NotificationCommands,
   ...AuditCommands,
-  ...TimerMessages
+  ...TimerMessages,
+  ...DeadLetterCommands
 } as const
 
 const all: Catalogue = { ...EVENTS, ...COMMANDS }

@@ -1,10 +1,12 @@
 /** What a processor's batch is made of, and how its entries become items of a commit. */
 import type { Deferred } from "effect"
-import type { Message, Service } from "../contract/envelope.ts"
+import { isForRuntime } from "../contract/deadletter.ts"
+import type { Message } from "../contract/envelope.ts"
 import { NotAccepted, RowTaken, type Submission, type SubmitFailure } from "./commands.ts"
-import { deadLetter, type ErrorClass, park, unitOf } from "./deadletter.ts"
+import { type ErrorClass, unitOf } from "./deadletter.ts"
 import type { Item, Outcome } from "./journal/fold.ts"
 import type { LogRecord, Poison } from "./journal/store.ts"
+import type { Draft } from "./parking.ts"
 
 export interface Waiting {
   readonly submission: Submission
@@ -23,37 +25,42 @@ export type Entry =
   | { readonly waiting: Waiting; readonly record?: undefined }
 
 interface Context {
-  readonly service: Service
   readonly route: (message: Message) => string | undefined
-  readonly parked: ReadonlySet<string>
-  readonly now: number
-}
-
-export interface Buried {
-  readonly unit: string
-  readonly errorClass: ErrorClass
-  readonly error: string
+  readonly draft: Draft
 }
 
 /** Records behind a dead one of their unit are parked in the same commit, so that none slips past. */
-export const itemsOf = (entries: ReadonlyArray<Entry>, { service, route, parked, now }: Context) => {
-  const letters: Array<Buried> = []
+export const itemsOf = (entries: ReadonlyArray<Entry>, { route, draft }: Context): ReadonlyArray<Item> => {
   const items = entries.map((entry): Item => {
     if (entry.record === undefined) return entry.waiting.submission
     const { record } = entry
     const { tp, off, message, undecodable } = record
     const source = { tp, off }
+    if (message !== undefined && isForRuntime(message.type)) {
+      draft.asked(message)
+      return { source }
+    }
     const relevant = message === undefined || route(message) !== undefined
     const unit = unitOf(record, route)
-    if (relevant && (parked.has(unit) || letters.some((letter) => letter.unit === unit)))
-      return park(service, unit, record)
+    if (relevant && draft.waits(unit)) return { source, rows: [draft.park(unit, record)] }
     const dead = entry.dead ?? (undecodable && { errorClass: "decode" as const, error: undecodable.error })
     if (dead === undefined) return { message, source }
-    letters.push({ unit, ...dead })
-    return deadLetter({ service, unit, record, now, ...dead })
+    return { source, rows: [draft.bury(unit, record, dead.errorClass, dead.error)] }
   })
-  return { items, letters }
+  const rows = draft.rows()
+  return rows.length === 0 ? items : [...items, { rows }]
 }
+
+/** Units that these entries park, as far as it is known before they are looked at. */
+export const doomedUnits = (
+  entries: ReadonlyArray<Entry>,
+  route: (message: Message) => string | undefined
+): ReadonlyArray<string> =>
+  entries.flatMap(({ record, ...entry }) =>
+    record !== undefined && (record.undecodable !== undefined || ("dead" in entry && entry.dead !== undefined))
+      ? [unitOf(record, route)]
+      : []
+  )
 
 /** A submission whose rows are taken hears which; anything else of it that cannot be stored is our fault. */
 export const replyFailure = ({ code, detail }: Poison): SubmitFailure =>

@@ -57,8 +57,11 @@ export interface Table {
   /** Column → Postgres type, in order. */
   readonly columns: Readonly<Record<string, string>>
   readonly key: ReadonlyArray<string>
-  /** `replace` upserts; `insert` fails on a second row; `rank` replaces only where `rank` grows. */
-  readonly write: "replace" | "insert" | "rank"
+  /**
+   * `replace` upserts; `insert` fails on a second row; `rank` replaces only where `rank` grows; `guarded` replaces only
+   * the row whose `version` is the new one's `was`, and `delete` only what is there: else the whole commit is refused.
+   */
+  readonly write: "replace" | "insert" | "rank" | "guarded" | "delete"
 }
 
 export interface Projected {

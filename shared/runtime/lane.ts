@@ -1,18 +1,20 @@
 /** The inside of a processor: its inbox, its turn, and what it does when a commit is refused (DECISIONS D0, D9). */
 import { Clock, Deferred, Effect, FiberSet, type Semaphore } from "effect"
 import type { Message, Service } from "../contract/envelope.ts"
-import { type Entry, itemsOf, replyFailure } from "./batch.ts"
+import { doomedUnits, type Entry, itemsOf, replyFailure } from "./batch.ts"
 import type { Bus, Subscription } from "./bus/bus.ts"
 import { NotAccepted, type Submission, type SubmitFailure } from "./commands.ts"
 import { reach } from "./crashpoint.ts"
-import type { ErrorClass } from "./deadletter.ts"
+import { classOf, type ErrorClass } from "./deadletter-classes.ts"
 import type { Ids } from "./ids.ts"
 import { Inbox } from "./inbox.ts"
 import { Defect, type Outcome, type Performed } from "./journal/fold.ts"
 import type { CommitFailure, Committed, Journal } from "./journal/journal.ts"
-import type { StoreFailure } from "./journal/store.ts"
+import type { Store, StoreFailure } from "./journal/store.ts"
 import type { Observer } from "./observer.ts"
+import type { Parking } from "./parking.ts"
 import type { Bounds, Local } from "./processor.ts"
+import { Redrive } from "./redrive-lane.ts"
 import type { Signal } from "./signal.ts"
 
 export interface Parts<Eff> {
@@ -27,7 +29,8 @@ export interface Parts<Eff> {
   readonly publish: Bus["Service"]["publish"]
   readonly refresh: Bus["Service"]["refresh"]
   readonly subscription: Subscription
-  readonly parked: ReadonlySet<string>
+  readonly store: Store
+  readonly parking: Parking
   readonly fibers: FiberSet.FiberSet<void>
   readonly permits: Semaphore.Semaphore
 }
@@ -39,7 +42,7 @@ const PAUSE_MAX_MS = 2_000
 
 export class Lane<Eff> {
   private readonly of: Parts<Eff>
-  private readonly parked: Set<string>
+  private readonly redrive: Redrive<Eff>
   private readonly inbox = new Inbox()
   private busy = false
   private effects = 0
@@ -47,7 +50,11 @@ export class Lane<Eff> {
 
   constructor(parts: Parts<Eff>) {
     this.of = parts
-    this.parked = new Set(parts.parked)
+    this.redrive = new Redrive(parts, {
+      finish: (entries, done) => this.finish(entries, done),
+      pause: (detail) => this.pause(detail),
+      reload: Effect.suspend(() => this.reload)
+    })
   }
 
   lag(): number {
@@ -57,7 +64,7 @@ export class Lane<Eff> {
     return this.pauseMs === 0
   }
   idle(): boolean {
-    return !this.busy && this.inbox.length === 0 && this.effects === 0 && this.lag() === 0
+    return !this.busy && this.inbox.length === 0 && this.effects === 0 && this.lag() === 0 && !this.of.parking.restless()
   }
 
   submit(submission: Submission): Effect.Effect<Outcome, SubmitFailure> {
@@ -74,15 +81,28 @@ export class Lane<Eff> {
 
   /** What lies in the store is fetched before the rest, or commands that keep coming in memory would starve it. */
   readonly turn: Effect.Effect<void> = Effect.suspend(() => {
-    const { subscription } = this.of
-    return subscription.behind() ? Effect.andThen(this.patiently(subscription.fetch), this.next) : this.next
+    const { subscription, parking } = this.of
+    const next = parking.quiet() ? this.next : this.besides
+    return subscription.behind() ? Effect.andThen(this.patiently(subscription.fetch), next) : next
   })
 
-  private readonly next: Effect.Effect<void> = Effect.suspend(() => {
+  private readonly next: Effect.Effect<void> = Effect.suspend(() => this.work(this.of.signal.wait))
+
+  /** Where units wait behind dead letters, each turn does one step of theirs and then everybody else's work. */
+  private readonly besides: Effect.Effect<void> = Effect.gen({ self: this }, function* (this: Lane<Eff>) {
+    const { parking, signal } = this.of
+    const now = yield* Clock.currentTimeMillis
+    const unit = parking.next(now)
+    if (unit !== undefined) return yield* Effect.andThen(this.redrive.step(unit, now), this.work(Effect.void))
+    const at = parking.nextAt()
+    yield* this.work(at === undefined ? signal.wait : Effect.raceFirst(signal.wait, Effect.sleep(at - now)))
+  })
+
+  private work(rest: Effect.Effect<void>): Effect.Effect<void> {
     const entries = this.take()
     this.busy = entries.length > 0
-    return this.busy ? this.commit(entries) : this.of.signal.wait
-  })
+    return this.busy ? this.commit(entries) : rest
+  }
 
   /** Half of a batch for submissions and half for records, and each may have what the other leaves. */
   private take(): ReadonlyArray<Entry> {
@@ -99,16 +119,17 @@ export class Lane<Eff> {
     { self: this },
     function* (this: Lane<Eff>, entries: ReadonlyArray<Entry>) {
       if (entries.length === 0) return
-      const { service, route, journal, observer } = this.of
+      const { service, route, journal, observer, parking } = this.of
       const began = yield* Clock.currentTimeMillis
-      const { items, letters } = itemsOf(entries, { service, route, parked: this.parked, now: began })
+      const unknown = doomedUnits(entries, route).filter((unit) => parking.of(unit) === undefined)
+      if (unknown.length > 0) yield* this.patiently(this.learn(unknown))
+      const draft = parking.draft(began)
+      const items = itemsOf(entries, { route, draft })
       const result = yield* Effect.result(journal.commit(items))
       if (result._tag === "Failure") return yield* this.recover(entries, result.failure)
       this.pauseMs = 0
-      for (const { unit, errorClass, error } of letters) {
-        this.parked.add(unit)
-        observer.buried(service, unit, errorClass, error)
-      }
+      parking.accept(draft)
+      for (const { unit, errorClass, error } of draft.buried) observer.buried(service, unit, errorClass, error)
       yield* this.finish(entries, result.success)
       const events = result.success.outcomes.flatMap((outcome) => (outcome._tag === "Applied" ? outcome.events : []))
       const durationMs = (yield* Clock.currentTimeMillis) - began
@@ -180,7 +201,8 @@ export class Lane<Eff> {
             // Halved until the poisoned message stands alone; the halves keep their order.
             const [only] = entries
             if (only !== undefined && entries.length === 1) {
-              const dead = this.bury(only, "data", `${failure.code} ${failure.detail}`, replyFailure(failure))
+              const { code, detail } = failure
+              const dead = this.bury(only, classOf(code, detail), `${code} ${detail}`, replyFailure(failure))
               return yield* this.commit(dead === undefined ? [] : [dead])
             }
             const half = Math.ceil(entries.length / 2)
@@ -191,7 +213,11 @@ export class Lane<Eff> {
             this.of.journal.forget()
             this.inbox.putBack(entries.flatMap(({ waiting }) => waiting ?? []))
             // It may have been our own commit, whose answer was lost: then nobody has heard of its records.
-            return yield* this.patiently(Effect.andThen(this.of.refresh, this.of.subscription.rewind))
+            yield* this.reload
+            return yield* this.patiently(this.of.subscription.rewind)
+          case "RowsMoved":
+            yield* this.reload
+            return yield* this.commit(entries)
           case "Unavailable":
             yield* this.pause(failure.detail)
             return yield* this.commit(entries)
@@ -208,6 +234,18 @@ export class Lane<Eff> {
       this.of.observer.buried(this.of.service, submission.message.subject, errorClass, error)
     return undefined
   }
+
+  private learn(units: ReadonlyArray<string>): Effect.Effect<void, StoreFailure> {
+    const { parking, service, store } = this.of
+    return Effect.map(store.units(service, units), (found) => parking.learn(found))
+  }
+
+  /** Another process, or a commit whose answer was lost, may have changed what waits and what is in the log. */
+  private readonly reload: Effect.Effect<void> = Effect.suspend(() => {
+    const { parking, service, store, refresh } = this.of
+    const units = Effect.map(store.units(service), (found) => parking.reset(found))
+    return this.patiently(Effect.andThen(units, refresh))
+  })
 
   private pause(detail: string): Effect.Effect<void> {
     return Effect.suspend(() => {

@@ -9,10 +9,12 @@ import { Bus } from "./bus/bus.ts"
 import type { Submit } from "./commands.ts"
 import type { Decider } from "./decider.ts"
 import { Ids } from "./ids.ts"
+import { defaultRedriveSettings, type RedriveSettings } from "./deadletter-classes.ts"
 import { type JournalSettings, makeJournal } from "./journal/journal.ts"
 import { JournalStore } from "./journal/store.ts"
 import { Lane } from "./lane.ts"
 import { type Observer, silent } from "./observer.ts"
+import { Parking } from "./parking.ts"
 import { makeSignal } from "./signal.ts"
 
 export interface Bounds {
@@ -44,6 +46,7 @@ export interface Definition<State, E extends Fact, Eff> {
   readonly bounds?: Bounds
   readonly journal?: JournalSettings
   readonly observer?: Observer
+  readonly redrive?: RedriveSettings
 }
 
 export interface Processor {
@@ -53,6 +56,8 @@ export interface Processor {
   readonly run: Effect.Effect<never>
   /** Records of the log this service has not taken yet. */
   readonly lag: () => number
+  /** Dead letters that wait for somebody, or for their time. */
+  readonly deadLetters: () => number
   /** False while the store refuses work. */
   readonly healthy: () => boolean
   /** True when nothing is waiting, in commit or in effect. */
@@ -69,6 +74,9 @@ export const makeProcessor = Effect.fnUntraced(function* <State, E extends Fact,
   const store = yield* stores.open(service)
   const journal = yield* makeJournal(decider, store, definition.journal)
   const signal = makeSignal()
+  const ids = yield* Ids
+  const { redrive = defaultRedriveSettings } = definition
+  const parking = new Parking(service, redrive, ids.next, yield* store.units(service))
   const lane = new Lane<Eff>({
     service,
     route,
@@ -77,11 +85,12 @@ export const makeProcessor = Effect.fnUntraced(function* <State, E extends Fact,
     observer,
     journal,
     signal,
-    ids: yield* Ids,
+    ids,
+    store,
     publish: bus.publish,
     refresh: bus.refresh,
     subscription: yield* bus.subscribe(service, topics, signal),
-    parked: yield* store.parked(service),
+    parking,
     fibers: yield* FiberSet.make<void>(),
     permits: yield* Semaphore.make(bounds.effectsMax)
   })
@@ -90,6 +99,7 @@ export const makeProcessor = Effect.fnUntraced(function* <State, E extends Fact,
     submit: (submission) => lane.submit(submission),
     run: Effect.forever(lane.turn),
     lag: () => lane.lag(),
+    deadLetters: () => parking.open(),
     healthy: () => lane.healthy(),
     idle: () => lane.idle()
   } satisfies Processor

@@ -14,6 +14,8 @@ export interface Part {
 /** `cte` names it; a table has one write in a statement, so that its own name will do. */
 export const insertion = (cte: string, table: Table, rows: ReadonlyArray<Row>, gate: string, returning = ""): Part => {
   const columns = Object.entries(table.columns)
+  if (table.write === "delete") return removal(cte, table, rows, gate)
+  const guarded = table.write === "guarded"
   return {
     shape: shapeOf(table),
     columns: columns.map(([name, type]) => ({ type, optional: type === "text", cells: rows.map(cellOf(table, name)) })),
@@ -21,10 +23,32 @@ export const insertion = (cte: string, table: Table, rows: ReadonlyArray<Row>, g
       const names = columns.map(([name]) => `"${name}"`).join(", ")
       const values = columns.map(([name]) => `u."${name}"`).join(", ")
       return `${cte} as (insert into ${table.name} as t (${names})
-  select ${values} from unnest(${unfolded}) u(${names})${gate}${onConflict(table)}${returning})`
-    }
+  select ${values} from unnest(${unfolded}) u(${names})${gate}${onConflict(table)}${guarded ? " returning 1" : returning})`
+    },
+    ...(guarded && { expects: counted(cte, rows.length) })
   }
 }
+
+const counted = (cte: string, want: number): NonNullable<Part["expects"]> => ({
+  what: "guarded rows",
+  count: () => `select count(*) from ${cte}`,
+  want
+})
+
+const removal = (cte: string, table: Table, rows: ReadonlyArray<Row>, gate: string): Part => ({
+  shape: shapeOf(table),
+  columns: table.key.map((name) => {
+    const type = table.columns[name] as string
+    return { type, optional: type === "text", cells: rows.map(cellOf(table, name)) }
+  }),
+  text: (unfolded) => {
+    const names = table.key.map((name) => `"${name}"`).join(", ")
+    const same = table.key.map((name) => `t."${name}" = u."${name}"`).join(" and ")
+    return `${cte} as (delete from ${table.name} t using unnest(${unfolded}) u(${names})${gate}
+  where ${same} returning 1)`
+  },
+  expects: counted(cte, rows.length)
+})
 
 const shapes = new WeakMap<Table, string>()
 const shapeOf = (table: Table): string => {
@@ -43,12 +67,17 @@ const cellOf =
     return cell
   }
 
+const conditions: { readonly [W in Table["write"]]?: string } = {
+  rank: " where t.rank < excluded.rank",
+  guarded: " where t.version = excluded.was"
+}
+
 const onConflict = ({ columns, key, write }: Table): string => {
   if (write === "insert") return ""
   const keys = key.map((name) => `"${name}"`).join(", ")
   const rest = Object.keys(columns).filter((name) => !key.includes(name))
   if (rest.length === 0) return ` on conflict (${keys}) do nothing`
   const set = rest.map((name) => `"${name}" = excluded."${name}"`).join(", ")
-  const where = write === "rank" ? " where t.rank < excluded.rank" : ""
+  const where = conditions[write] ?? ""
   return `\n  on conflict (${keys}) do update set ${set}${where}`
 }

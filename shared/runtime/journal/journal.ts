@@ -25,6 +25,7 @@ import {
   type LogRecord,
   type OffsetsMoved,
   Poison,
+  type RowsMoved,
   type Store,
   type StoredStream,
   type StoreFailure,
@@ -49,7 +50,7 @@ export interface JournalSettings {
 
 export const defaultJournalSettings: JournalSettings = { snapshotEvery: 100, statesMax: 100_000 }
 
-export type CommitFailure = OffsetsMoved | Poison | Unavailable | Defect
+export type CommitFailure = OffsetsMoved | RowsMoved | Poison | Unavailable | Defect
 
 export interface Journal<Effect> {
   readonly commit: (items: ReadonlyArray<Item>) => Effect.Effect<Committed<Effect>, CommitFailure>

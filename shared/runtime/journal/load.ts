@@ -170,11 +170,6 @@ export const seedPartitions = (tps: ReadonlyArray<number>): Query => ({
   params: smallints(tps)
 })
 
-export const parkedQuery = (service: Service): Query => ({
-  text: "select distinct unit from bus.dead_letters where service = $1 and status = 'dead'",
-  params: [service]
-})
-
 const DUE = `select stream, tp, due_at, partitionkey, correlationid from journal.timers
   where due_at <= $1::bigint order by due_at, stream limit $2::int`
 

@@ -4,8 +4,10 @@
  */
 import { Effect, Layer, Result } from "effect"
 import { decode, encodeCommand, encodeEvent } from "../../contract/codec.ts"
-import type { Message } from "../../contract/envelope.ts"
+import type { Message, Service } from "../../contract/envelope.ts"
+import type { LetterRow, ParkedRow, Unit } from "../deadletter.ts"
 import type { Row, Table } from "../decider.ts"
+import type { Queue } from "../redrive.ts"
 import {
   type Bases,
   Conflict,
@@ -14,6 +16,7 @@ import {
   type LogRecord,
   OffsetsMoved,
   type PostingRow,
+  RowsMoved,
   type SnapshotRow,
   type Store,
   type StoreFailure,
@@ -77,9 +80,16 @@ export class Memory {
     for (const { table, rows } of write.tables) {
       const taken = table.write === "insert" && rows.some((row) => this.tables.get(table.name)?.has(keyOf(table, row)))
       if (taken) return conflict("key", `${table.name.split(".").at(-1)}_pkey`)
+      if (rows.some((row) => this.moved(table, row))) return new RowsMoved({})
     }
     const gone = write.fired.some(({ stream, due_at }) => this.timers.get(stream)?.due_at !== due_at)
     return gone ? conflict("timer", "timers") : undefined
+  }
+
+  private moved(table: Table, row: Row): boolean {
+    const earlier = this.tables.get(table.name)?.get(keyOf(table, row))
+    if (table.write === "delete") return earlier === undefined
+    return table.write === "guarded" && earlier !== undefined && earlier["version"] !== row["was"]
   }
 
   private append({ message, version, cause, n, tp }: EventRow): void {
@@ -102,7 +112,25 @@ export class Memory {
     const key = keyOf(table, row)
     const earlier = rows.get(key)
     if (table.write === "rank" && earlier !== undefined && Number(earlier["rank"]) >= Number(row["rank"])) return
-    rows.set(key, row)
+    if (table.write === "delete") rows.delete(key)
+    else rows.set(key, row)
+  }
+
+  /** A service's units that wait, by their names, or the named ones. */
+  units(service: Service, named?: ReadonlyArray<string>): ReadonlyArray<Unit> {
+    const units = this.rows("bus.parked_units").filter((row) => row["service"] === service) as unknown as Array<Unit>
+    return units
+      .filter(({ unit, status }) => (named === undefined ? status !== "open" : named.includes(unit)))
+      .sort((a, b) => (a.unit < b.unit ? -1 : 1))
+  }
+
+  queue(service: Service, { unit, letter }: Unit, limit: number): Queue {
+    const letters = this.tables.get("bus.dead_letters")
+    const parked = this.rows("bus.parked_messages").filter((row) => row["service"] === service && row["unit"] === unit)
+    return {
+      letter: letter === null ? undefined : (letters?.get(letter) as unknown as LetterRow | undefined),
+      parked: (parked as unknown as Array<ParkedRow>).sort((a, b) => a.seq - b.seq).slice(0, limit)
+    }
   }
 
   /** As a reader after a restart sees it: decoded from the stored text. */
@@ -139,13 +167,8 @@ export const memoryOf = (memory: Memory): Store => ({
   heads: (tps) => Effect.sync(() => new Map(tps.map((tp) => [tp, memory.head(tp)]))),
   offsets: (group, tps) =>
     Effect.sync(() => new Map(tps.map((tp) => [tp, memory.positions.get(`${group}/${tp}`) ?? 0]))),
-  parked: (service) =>
-    Effect.sync(() => {
-      const dead = memory
-        .rows("bus.dead_letters")
-        .filter((row) => row["service"] === service && row["status"] === "dead")
-      return new Set(dead.map((row) => String(row["unit"])))
-    }),
+  units: (service, named) => Effect.sync(() => memory.units(service, named)),
+  queue: (service, unit, limit) => Effect.sync(() => memory.queue(service, unit, limit)),
   due: (now, limit) =>
     Effect.sync(() =>
       [...memory.timers.values()]

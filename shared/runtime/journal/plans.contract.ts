@@ -22,6 +22,7 @@ import {
 } from "./samples.contract.ts"
 import { statementOf } from "./statement.ts"
 import type { Write } from "./store.ts"
+import * as units from "./units.ts"
 
 const offsets = [{ tp: commandsOf(), from: 0, to: 1 }]
 const tables = [
@@ -59,7 +60,10 @@ const reads = [
   load.headsQuery([1]),
   load.offsetsQuery("wallet", [1]),
   load.dueQuery(1, 10),
-  load.parkedQuery("wallet")
+  units.unitsQuery("wallet"),
+  units.unitsQuery("wallet", ["w1"]),
+  units.letterQuery(randomUUID()),
+  units.waitingQuery("wallet", "w1", 10)
 ]
 
 interface Node {

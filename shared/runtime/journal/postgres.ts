@@ -21,7 +21,6 @@ import {
   logRecord,
   offsetsQuery,
   type PositionRow,
-  parkedQuery,
   type Query,
   type ReadRow,
   readQuery,
@@ -38,10 +37,22 @@ import {
   OffsetsMoved,
   OutcomeUnknown,
   Poison,
+  RowsMoved,
   type Store,
   type StoreFailure,
   Unavailable
 } from "./store.ts"
+import {
+  type LetterColumns,
+  letterFrom,
+  letterQuery,
+  type ParkedColumns,
+  parkedFrom,
+  type UnitColumns,
+  unitFrom,
+  unitsQuery,
+  waitingQuery
+} from "./units.ts"
 
 export type PostgresStoreOptions = Pick<JournalConnectionOptions, "url" | "answerTimeoutMs"> & StatementOptions
 
@@ -98,8 +109,15 @@ const storeOn = (connection: JournalConnection, options: StatementOptions): Stor
       yield* read(seedOffsets(group, tps))
       return yield* complete("bus.offsets", tps, yield* read<PositionRow>(offsetsQuery(group, tps)))
     }),
-    parked: (service) =>
-      Effect.map(read<{ unit: string }>(parkedQuery(service)), (rows) => new Set(rows.map(({ unit }) => unit))),
+    units: (service, named) =>
+      named?.length === 0
+        ? Effect.succeed([])
+        : Effect.map(read<UnitColumns>(unitsQuery(service, named)), (rows) => rows.map(unitFrom)),
+    queue: Effect.fnUntraced(function* (service, { unit, letter }, limit) {
+      const [found] = letter === null ? [] : yield* read<LetterColumns>(letterQuery(letter))
+      const parked = yield* read<ParkedColumns>(waitingQuery(service, unit, limit))
+      return { letter: found && letterFrom(found), parked: parked.map(parkedFrom) }
+    }),
     due: (now, limit) =>
       Effect.map(read<DueRow>(dueQuery(now, limit)), (rows) =>
         rows.map((row) => ({ ...row, due_at: Number(row.due_at) }))
@@ -166,6 +184,8 @@ const refused = (code: string, message: string) => {
   switch (code) {
     case "WF001":
       return new OffsetsMoved({})
+    case "WF005":
+      return new RowsMoved({})
     case "WF003":
       return new Conflict({ kind: "version", constraint: "previous version" })
     case "WF004":

@@ -229,7 +229,7 @@ const postings = ({ postings }: Write, gate: string): Part => {
 }
 
 const projection = (table: Table, rows: ReadonlyArray<Row>, gate: string): Part =>
-  insertion(`"${table.name}"`, table, rows, gate)
+  insertion(`"${table.name}${table.write === "delete" ? " gone" : ""}"`, table, rows, gate)
 
 const TIMERS: Table = {
   name: "journal.timers",

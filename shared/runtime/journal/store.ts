@@ -5,7 +5,9 @@
 import { Context, type Effect, Schema, type Scope } from "effect"
 import type { Undecodable } from "../../contract/codec.ts"
 import type { Message, Service } from "../../contract/envelope.ts"
+import type { Unit } from "../deadletter.ts"
 import type { Posting, Row, Table } from "../decider.ts"
+import type { Queue } from "../redrive.ts"
 
 export interface EventRow {
   readonly message: Message
@@ -108,6 +110,8 @@ export class Conflict extends Schema.TaggedError<Conflict>()("Conflict", {
 }) {}
 /** The consumer's position is not where this process believed: another instance works on the partition. */
 export class OffsetsMoved extends Schema.TaggedError<OffsetsMoved>()("OffsetsMoved", {}) {}
+/** A guarded row is not as this process read it: another one has parked, drained or redriven. */
+export class RowsMoved extends Schema.TaggedError<RowsMoved>()("RowsMoved", {}) {}
 /** The data itself cannot be stored (SQLSTATE class 22 or 23): retrying changes nothing. */
 export class Poison extends Schema.TaggedError<Poison>()("Poison", { code: Schema.String, detail: Schema.String }) {}
 /** The connection died before the answer: the write may have happened. */
@@ -118,7 +122,7 @@ export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable"
     return `the store cannot work now: ${this.detail}`
   }
 }
-export type StoreFailure = Conflict | OffsetsMoved | Poison | OutcomeUnknown | Unavailable
+export type StoreFailure = Conflict | OffsetsMoved | RowsMoved | Poison | OutcomeUnknown | Unavailable
 
 export interface Store {
   readonly load: (
@@ -138,8 +142,13 @@ export interface Store {
     group: Service,
     tps: ReadonlyArray<number>
   ) => Effect.Effect<ReadonlyMap<number, number>, StoreFailure>
-  /** Units (streams or keys) of a service that wait behind a dead letter. */
-  readonly parked: (service: Service) => Effect.Effect<ReadonlySet<string>, StoreFailure>
+  /** Units (streams or keys) of a service that wait behind a dead letter; or those named, in whatever state. */
+  readonly units: (
+    service: Service,
+    named?: ReadonlyArray<string>
+  ) => Effect.Effect<ReadonlyArray<Unit>, StoreFailure>
+  /** A unit's letter, and the oldest messages that wait behind it. */
+  readonly queue: (service: Service, unit: Unit, limit: number) => Effect.Effect<Queue, StoreFailure>
   /** Timers due at `now`, oldest first; nothing is changed. */
   readonly due: (now: number, limit: number) => Effect.Effect<ReadonlyArray<TimerRow>, StoreFailure>
 }

@@ -1,0 +1,115 @@
+/**
+ * The lane's part in bringing dead letters back: one step of one unit at a time, each a commit of its own. What fails
+ * stops that unit and nobody else.
+ */
+import { Clock, Effect } from "effect"
+import type { Message, Service } from "../contract/envelope.ts"
+import type { Entry } from "./batch.ts"
+import type { Unit } from "./deadletter.ts"
+import { classOf } from "./deadletter-classes.ts"
+import { Defect } from "./journal/fold.ts"
+import type { CommitFailure, Committed, Journal } from "./journal/journal.ts"
+import type { Store, StoreFailure } from "./journal/store.ts"
+import type { Observer } from "./observer.ts"
+import type { Parking } from "./parking.ts"
+import { type Failed, failedStep, type Queue, type Step, type Stepping, stepOf } from "./redrive.ts"
+
+export interface Parts<Eff> {
+  readonly service: Service
+  readonly route: (message: Message) => string | undefined
+  readonly observer: Observer
+  readonly journal: Journal<Eff>
+  readonly store: Store
+  readonly parking: Parking
+}
+
+/** What the lane does for it. */
+export interface Hooks<Eff> {
+  readonly finish: (entries: ReadonlyArray<Entry>, done: Committed<Eff>) => Effect.Effect<void>
+  readonly pause: (detail: string) => Effect.Effect<void>
+  readonly reload: Effect.Effect<void>
+}
+
+/** Messages of one step: the lane belongs to everybody else in between. */
+const STEP_MAX = 100
+
+export class Redrive<Eff> {
+  private readonly of: Parts<Eff>
+  private readonly hooks: Hooks<Eff>
+  /** Units whose last step failed as a whole: halved until the message that fails stands alone. */
+  private readonly sizes = new Map<string, number>()
+  /** Redrives of letters of class crash that an earlier process had begun: they are what ended it. */
+  private readonly fatal: Set<string>
+
+  constructor(of: Parts<Eff>, hooks: Hooks<Eff>) {
+    this.of = of
+    this.hooks = hooks
+    this.fatal = of.parking.begunWithCrash()
+  }
+
+  readonly step = (unit: Unit, now: number): Effect.Effect<void> =>
+    Effect.catch(this.attempt(unit, now), (failure) => this.hooks.pause(failure._tag))
+
+  private readonly attempt: (unit: Unit, now: number) => Effect.Effect<void, StoreFailure> = Effect.fnUntraced(
+    { self: this },
+    function* (this: Redrive<Eff>, unit: Unit, now: number) {
+      const { service, parking, route, store } = this.of
+      const on: Stepping = { parking, route, now }
+      const max = this.sizes.get(unit.unit) ?? STEP_MAX
+      const queue = yield* store.queue(service, unit, max + 1)
+      if (unit.letter !== null && this.fatal.delete(unit.letter)) {
+        const error = "the process ended while it tried this letter again"
+        return yield* this.give(unit, failedStep(unit, queue, { errorClass: "crash", error }, on))
+      }
+      const step = stepOf(unit, queue, max, on)
+      if ("error" in step) return yield* this.give(unit, failedStep(unit, queue, step, on))
+      const failure = yield* this.give(unit, step)
+      const failed = failure === undefined ? undefined : failedOf(failure)
+      if (failed !== undefined) yield* this.failed(unit, queue, step, failed, on)
+    }
+  )
+
+  private failed(unit: Unit, queue: Queue, step: Step, failed: Failed, on: Stepping): Effect.Effect<void> {
+    const { length } = step.messages
+    if (length > 1) {
+      this.sizes.set(unit.unit, Math.floor(length / 2))
+      return Effect.void
+    }
+    return Effect.asVoid(this.give(unit, failedStep(unit, queue, failed, on)))
+  }
+
+  /** Commits a step. What it answers with is the caller's to deal with: the step's own messages are at fault. */
+  private readonly give: (unit: Unit, step: Step) => Effect.Effect<CommitFailure | undefined> = Effect.fnUntraced(
+    { self: this },
+    function* (this: Redrive<Eff>, unit: Unit, step: Step) {
+      const { service, parking, observer, journal } = this.of
+      const { messages, rows, draft, letter, redriven } = step
+      const items = [...messages.map((message) => ({ message })), { rows }]
+      const result = yield* Effect.result(journal.commit(items))
+      if (result._tag === "Failure") {
+        const { failure } = result
+        if (failure instanceof Defect || failedOf(failure) !== undefined) return failure
+        if (failure._tag === "RowsMoved" || failure._tag === "OffsetsMoved") yield* this.hooks.reload
+        else yield* this.hooks.pause(failure._tag === "Unavailable" ? failure.detail : "")
+        return undefined
+      }
+      parking.accept(draft)
+      parking.tried(unit.letter)
+      this.sizes.delete(unit.unit)
+      for (const { unit, errorClass, error } of draft.buried) observer.buried(service, unit, errorClass, error)
+      observer.redriven(service, unit.unit, { taken: redriven, letter })
+      const entries = messages.map((message): Entry => ({ waiting: { submission: { message }, reply: undefined } }))
+      yield* this.hooks.finish(entries, result.success)
+      const events = result.success.outcomes.flatMap((outcome) => (outcome._tag === "Applied" ? outcome.events : []))
+      const durationMs = (yield* Clock.currentTimeMillis) - draft.now
+      observer.committed({ service, messages: messages.length, events, durationMs })
+      return undefined
+    }
+  )
+}
+
+const failedOf = (failure: CommitFailure): Failed | undefined => {
+  if (failure instanceof Defect) return { errorClass: "defect", error: failure.message }
+  if (failure._tag !== "Poison") return undefined
+  return { errorClass: classOf(failure.code, failure.detail), error: `${failure.code} ${failure.detail}` }
+}
