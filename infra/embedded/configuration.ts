@@ -2,6 +2,7 @@
 import { Config, Option, Schema } from "effect"
 import { defaultHoldSettings } from "../../services/wallet/holds.ts"
 import { MAX_MINOR } from "../../shared/contract/money.ts"
+import { defaultRedriveSettings } from "../../shared/runtime/deadletter-classes.ts"
 
 /** A whole number of at least 1: milliseconds, counts, sizes. */
 const Positive = Schema.NumberFromString.check(Schema.isInt(), Schema.isGreaterThanOrEqualTo(1))
@@ -12,6 +13,7 @@ const upTo = (name: string, fallback: number, maximum: number) =>
 const TEN_YEARS_MS = 315_360_000_000
 /** All of a wallet's holds may lapse in one commit. */
 const OPEN_HOLDS_LIMIT = 10_000
+const Count = Schema.NumberFromString.check(Schema.isInt(), Schema.isGreaterThanOrEqualTo(0))
 /** 0 takes any free port, as it does for HTTP_PORT: the welcome says which. */
 const PortOrAny = Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 0, maximum: 65_535 }))
 const AmountText = Schema.BigIntFromString.check(Schema.isBetweenBigInt({ minimum: 1n, maximum: MAX_MINOR }))
@@ -37,6 +39,11 @@ export const configuration = Config.all({
   holdExpiryMaxMs: upTo("HOLD_EXPIRY_MAX_MS", defaultHoldSettings.expiryMaxMs, TEN_YEARS_MS),
   maxOpenHoldsPerWallet: upTo("MAX_OPEN_HOLDS_PER_WALLET", defaultHoldSettings.openMax, OPEN_HOLDS_LIMIT),
   batchMax: positive("BATCH_MAX", 128),
+  /** How often a dead letter is tried again by itself, and before the first of these tries; 0 of them is none. */
+  deadLetterRedrivesMax: Config.schema(Count, "DEAD_LETTER_REDRIVES_MAX").pipe(
+    Config.withDefault(defaultRedriveSettings.redrivesMax)
+  ),
+  deadLetterBackoffMs: positive("DEAD_LETTER_BACKOFF_MS", defaultRedriveSettings.backoffMs),
   crashAt: Config.String("CRASH_AT").pipe(Config.withDefault("")),
   /** Without anywhere to send them, spans would only cost. */
   tracing: Config.option(Config.NonEmptyString("OTEL_EXPORTER_OTLP_ENDPOINT")).pipe(Config.map(Option.isSome)),

@@ -25,7 +25,8 @@ export const makeProcessors = Effect.fnUntraced(function* (
   const shared = {
     observer: both(metricsObserver, observer),
     bounds: { ...defaultBounds, batchMax: configuration.batchMax },
-    journal: { ...defaultJournalSettings, snapshotEvery: configuration.snapshotEvery }
+    journal: { ...defaultJournalSettings, snapshotEvery: configuration.snapshotEvery },
+    redrive: { redrivesMax: configuration.deadLetterRedrivesMax, backoffMs: configuration.deadLetterBackoffMs }
   }
   const context = yield* Effect.context<Needs>()
   const call = gateway.perform(gatewaySettings, configuration.tracing)

@@ -55,7 +55,11 @@ const dead = new Map(
   ])
 )
 const letters = family(gauge("dead_letters_open", "Dead letters that wait for somebody"), "service", SERVICES)
-const redriven = family(counter("redriven_total", "Messages handed over again after a dead letter"), "service", SERVICES)
+const redriven = family(
+  counter("redriven_total", "Messages handed over again after a dead letter"),
+  "service",
+  SERVICES
+)
 const redriveFailures = family(counter("redrives_failed_total", "Dead letters that failed again"), "service", SERVICES)
 const discarded = family(counter("discarded_total", "Dead letters given up by an operator"), "service", SERVICES)
 const stalls = family(counter("store_stalls_total", "Commits the store refused for now"), "service", SERVICES)
@@ -96,8 +100,7 @@ const add = (metric: Metric.Metric<number, unknown> | undefined, by = 1) => metr
 /** Touches everything once, so that it is exported at 0. */
 export const declareMetrics = (): void => {
   const byLabel = [payments, messages, refused, stalls, outcomes, lag, letters, redriven, redriveFailures, discarded]
-  for (const each of [...byLabel, ...dead.values()])
-    for (const metric of each.values()) add(metric, 0)
+  for (const each of [...byLabel, ...dead.values()]) for (const metric of each.values()) add(metric, 0)
   const single = [
     timeouts,
     fallbacks,

@@ -34,11 +34,10 @@ export const DeadLetterCommands = {
     fields,
     example
   ),
-  DiscardDeadLetter: entry(
-    about("an operator gives a dead letter up; what waits behind it goes on"),
-    fields,
-    { ...example, reason: "sent twice by the partner" }
-  )
+  DiscardDeadLetter: entry(about("an operator gives a dead letter up; what waits behind it goes on"), fields, {
+    ...example,
+    reason: "sent twice by the partner"
+  })
 } as const
 export type DeadLetterCommand = FactOf<typeof DeadLetterCommands>
 

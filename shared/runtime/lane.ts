@@ -64,7 +64,9 @@ export class Lane<Eff> {
     return this.pauseMs === 0
   }
   idle(): boolean {
-    return !this.busy && this.inbox.length === 0 && this.effects === 0 && this.lag() === 0 && !this.of.parking.restless()
+    return (
+      !this.busy && this.inbox.length === 0 && this.effects === 0 && this.lag() === 0 && !this.of.parking.restless()
+    )
   }
 
   submit(submission: Submission): Effect.Effect<Outcome, SubmitFailure> {

@@ -23,7 +23,13 @@ export interface Redriven {
 }
 
 const ignore = () => {}
-export const silent: Observer = { committed: ignore, refused: ignore, buried: ignore, redriven: ignore, stalled: ignore }
+export const silent: Observer = {
+  committed: ignore,
+  refused: ignore,
+  buried: ignore,
+  redriven: ignore,
+  stalled: ignore
+}
 
 /** Tells each of them. */
 export const both = (...observers: ReadonlyArray<Observer>): Observer => ({

@@ -113,7 +113,12 @@ export const stepOf = (unit: Unit, { letter, parked }: Queue, max: number, on: S
 }
 
 /** The first message of the unit failed again: only this unit stops, and the letter says why. */
-export const failedStep = (unit: Unit, { letter, parked }: Queue, { errorClass, error }: Failed, on: Stepping): Step => {
+export const failedStep = (
+  unit: Unit,
+  { letter, parked }: Queue,
+  { errorClass, error }: Failed,
+  on: Stepping
+): Step => {
   const { parking, now } = on
   const draft = parking.draft(now)
   const rows: Array<Projected> = []

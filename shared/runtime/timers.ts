@@ -9,7 +9,8 @@ import { topicOf } from "../contract/topics.ts"
 import { Bus } from "./bus/bus.ts"
 import { reach } from "./crashpoint.ts"
 import { uuidv5 } from "./ids.ts"
-import { emptyWrite, JournalStore, type StoreFailure, type TimerRow } from "./journal/store.ts"
+import { JournalStore, type StoreFailure, type TimerRow } from "./journal/store.ts"
+import { send } from "./sending.ts"
 
 export interface TimerSettings {
   /** How often due timers are looked for (ms). */
@@ -47,22 +48,9 @@ export const makeTimers = Effect.fnUntraced(function* (settings: TimerSettings =
   const fire = Effect.fnUntraced(function* (timers: ReadonlyArray<TimerRow>, kind: Kind) {
     if (timers.length === 0) return
     const now = yield* Clock.currentTimeMillis
-    const ordinals = new Map<number, number>()
-    const commands = timers.map((timer) => {
-      const ordinal = ordinals.get(timer.tp) ?? 0
-      ordinals.set(timer.tp, ordinal + 1)
-      return { message: firing(timer, kind, now), tp: timer.tp, ordinal }
-    })
+    const messages = timers.map((timer) => ({ message: firing(timer, kind, now), tp: timer.tp }))
     yield* reach("timers.before-fire")
-    const bases = yield* store.write({ ...emptyWrite("saga"), commands, fired: timers })
-    bus.publish(
-      commands.map(({ message, tp, ordinal }) => ({
-        tp,
-        off: (bases.get(tp) ?? 0) + ordinal,
-        message,
-        undecodable: undefined
-      }))
-    )
+    yield* Effect.provideService(send(store, "saga", messages, { fired: timers }), Bus, bus)
   })
 
   /** Fires what is due now; true where there may be more. */

@@ -24,7 +24,7 @@ export const violations = async ({ sql, sim }: Platform, expected: Expected = {}
     () => underWay(sql),
     (now) => now.payments === open && now.sagas === open && now.attempts <= open && now.untold === 0
   )
-  const dead = Number((await sql`select count(*) from bus.dead_letters`)[0]?.["count"])
+  const dead = Number((await sql`select count(*) from bus.dead_letters where status = 'dead'`)[0]?.["count"])
   return [
     ...(dead === deadLetters ? [] : [`${dead} dead letters, ${deadLetters} expected`]),
     ...(await wallets(sql)),

@@ -104,7 +104,7 @@ test("P85 P84 messages nobody can read: dead letters with their cause; others of
     { off: garbage, service: "wallet", error_class: "decode", body: expect.stringContaining("no message") },
     { off: unknown, service: "wallet", error_class: "decode", unit: `wallet-${victim.id}` }
   ])
-  expect(await platform.metric("dead_letters_total", '{service="wallet"}')).toBe(2)
+  expect(await platform.metric("dead_letters_total", '{class="decode",service="wallet"}')).toBe(2)
   for (let i = 0; i < 3; i++) await paid(neighbour, 1_000)
   expect((await api.wallet(neighbour.id)).balance).toBe(47_000)
 })

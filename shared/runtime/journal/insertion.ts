@@ -16,6 +16,7 @@ export const insertion = (cte: string, table: Table, rows: ReadonlyArray<Row>, g
   const columns = Object.entries(table.columns)
   if (table.write === "delete") return removal(cte, table, rows, gate)
   const guarded = table.write === "guarded"
+  const answer = guarded ? " returning 1" : returning
   return {
     shape: shapeOf(table),
     columns: columns.map(([name, type]) => ({ type, optional: type === "text", cells: rows.map(cellOf(table, name)) })),
@@ -23,7 +24,7 @@ export const insertion = (cte: string, table: Table, rows: ReadonlyArray<Row>, g
       const names = columns.map(([name]) => `"${name}"`).join(", ")
       const values = columns.map(([name]) => `u."${name}"`).join(", ")
       return `${cte} as (insert into ${table.name} as t (${names})
-  select ${values} from unnest(${unfolded}) u(${names})${gate}${onConflict(table)}${guarded ? " returning 1" : returning})`
+  select ${values} from unnest(${unfolded}) u(${names})${gate}${onConflict(table)}${answer})`
     },
     ...(guarded && { expects: counted(cte, rows.length) })
   }
@@ -44,8 +45,11 @@ const removal = (cte: string, table: Table, rows: ReadonlyArray<Row>, gate: stri
   text: (unfolded) => {
     const names = table.key.map((name) => `"${name}"`).join(", ")
     const same = table.key.map((name) => `t."${name}" = u."${name}"`).join(" and ")
-    return `${cte} as (delete from ${table.name} t using unnest(${unfolded}) u(${names})${gate}
-  where ${same} returning 1)`
+    const order = table.key.map((name) => `t."${name}"`).join(", ")
+    // Looked up row by row, and by an order that names the index: a join may scan a table that was empty once.
+    return `${cte} as (delete from ${table.name} t using (select x.ctid as place from unnest(${unfolded}) u(${names})
+  cross join lateral (select t.ctid from ${table.name} t where ${same} order by ${order} limit 1) x) g${gate}
+  where t.ctid = g.place returning 1)`
   },
   expects: counted(cte, rows.length)
 })

@@ -15,9 +15,11 @@ import {
   commandsOf,
   event,
   eventsOf,
+  guarded,
   keys,
   posting,
   progress,
+  unguarded,
   walletWrite
 } from "./samples.contract.ts"
 import { statementOf } from "./statement.ts"
@@ -42,6 +44,16 @@ const sections: { readonly [S in keyof Write]?: Partial<Write> } = {
   snapshots: { snapshots: [sample.snapshot("w1", 1, 1, {})] }
 }
 
+/** What parks, drains and buries: beside the offsets of a batch, and alone. */
+const taken = { table: unguarded, rows: [{ id: "a" }] }
+const put = { table: guarded, rows: [{ id: "a", version: 1, was: 0 }] }
+const parking: ReadonlyArray<Partial<Write>> = [
+  { tables: [put] },
+  { tables: [put, taken] },
+  { offsets, tables: [put, taken] },
+  { offsets, events: [event("w1", 1)], commands: [command("w1")], tables: [put, taken] }
+]
+
 /** All combinations of sections, and each with a stream that is continued: more than occur. */
 const writes = (): ReadonlyArray<Write> => {
   const all = Object.values(sections)
@@ -50,7 +62,7 @@ const writes = (): ReadonlyArray<Write> => {
     (_, i) => Object.assign({}, ...all.filter((_, bit) => ((i + 1) >> bit) & 1)) as Partial<Write>
   )
   const continued = combinations.filter(({ events }) => events).map((write) => ({ ...write, events: [event("w1", 2)] }))
-  return [...combinations, ...continued].map(walletWrite)
+  return [...combinations, ...continued, ...parking].map(walletWrite)
 }
 
 const reads = [
@@ -134,7 +146,7 @@ export const planContract = (makeStore: () => Promise<PostgresUnderTest>): void 
         ...writes().flatMap((write) => statementOf(write)?.text ?? []),
         ...reads.map(({ text }) => text)
       ])
-      expect(texts.size).toBe(511 + 256 + reads.length)
+      expect(texts.size).toBe(511 + 256 + parking.length + reads.length)
       try {
         expect(await faultsOf(database.url, texts)).toEqual([])
         await database.sql.unsafe("vacuum analyze")

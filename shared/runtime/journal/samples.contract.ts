@@ -101,6 +101,8 @@ const table = (name: string, write: Table["write"], columns: Table["columns"], k
 export const balances = table("balances", "replace", { id: "text", balance: "bigint", note: "text" }, ["id"])
 export const progress = table("progress", "rank", { id: "text", rank: "int", step: "text" }, ["id"])
 export const keys = table("keys", "insert", { tenant: "text", key: "text", open: "boolean" }, ["tenant", "key"])
+export const guarded = table("guarded", "guarded", { id: "text", version: "bigint", was: "bigint" }, ["id"])
+export const unguarded: Table = { ...guarded, columns: { id: "text" }, write: "delete" }
 /** A row here makes the commit slow, in a store that has commits. */
 export const slow = table("slow", "insert", { id: "uuid" }, ["id"])
 
@@ -111,6 +113,7 @@ export const trialTables = `
   create table trial.progress (id text primary key, rank int not null, step text not null);
   create table trial.keys (tenant text, key text, open boolean not null,
     constraint keys_once primary key (tenant, key));
+  create table trial.guarded (id text primary key, version bigint not null, was bigint not null);
   create table trial.slow (id uuid primary key);
   create function trial.linger() returns trigger language plpgsql as
     $$ begin perform pg_sleep(random() * 0.01); return null; end $$;

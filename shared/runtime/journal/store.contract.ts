@@ -9,9 +9,11 @@ import {
   commandsOf,
   event,
   eventsOf,
+  guarded,
   keys,
   posting,
   progress,
+  unguarded,
   walletWrite
 } from "./samples.contract.ts"
 import type { LogRecord, Write } from "./store.ts"
@@ -178,6 +180,28 @@ const tables = (trial: Declare) => {
       const insert = walletWrite({ tables: [{ table: keys, rows: [{ tenant: "acme", key: "k", open: true }] }] })
       yield* store.write(insert)
       yield* refused(opened, { ...insert, armed: [sample.timer("w1", 1)] }, { _tag: "Conflict", kind: "key" })
+    })
+  )
+
+  trial("a guarded row changes only from the version the writer read, and goes only while it is there", (opened) =>
+    Effect.gen(function* () {
+      const { store, rows } = opened
+      const row = (id: string, was: number) => ({ id, was, version: was + 1 })
+      const put = (...of: ReadonlyArray<ReturnType<typeof row>>) =>
+        walletWrite({ tables: [{ table: guarded, rows: of }] })
+      const take = (...ids: ReadonlyArray<string>) => ({ table: unguarded, rows: ids.map((id) => ({ id })) })
+      yield* store.write(put(row("a", 0), row("b", 0)))
+      yield* store.write(put(row("a", 1)))
+      yield* refused(
+        opened,
+        { ...put(row("b", 1), row("a", 1)), armed: [sample.timer("w1", 1)] },
+        { _tag: "RowsMoved" }
+      )
+      yield* refused(opened, put(row("a", 0)), { _tag: "RowsMoved" })
+      yield* store.write({ ...put(row("a", 2)), tables: [{ table: guarded, rows: [row("a", 2)] }, take("b")] })
+      yield* refused(opened, { ...put(row("c", 0)), tables: [take("a", "b")] }, { _tag: "RowsMoved" })
+      const kept = yield* Effect.promise(() => rows(guarded))
+      expect(kept.map(({ id, version }) => [id, Number(version)])).toEqual([["a", 3]])
     })
   )
 

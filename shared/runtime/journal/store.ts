@@ -143,10 +143,7 @@ export interface Store {
     tps: ReadonlyArray<number>
   ) => Effect.Effect<ReadonlyMap<number, number>, StoreFailure>
   /** Units (streams or keys) of a service that wait behind a dead letter; or those named, in whatever state. */
-  readonly units: (
-    service: Service,
-    named?: ReadonlyArray<string>
-  ) => Effect.Effect<ReadonlyArray<Unit>, StoreFailure>
+  readonly units: (service: Service, named?: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Unit>, StoreFailure>
   /** A unit's letter, and the oldest messages that wait behind it. */
   readonly queue: (service: Service, unit: Unit, limit: number) => Effect.Effect<Queue, StoreFailure>
   /** Timers due at `now`, oldest first; nothing is changed. */
