@@ -1,7 +1,8 @@
 /** The whole platform in one process, as a scope: what was started last stops first. */
 import { Clock, Context, Effect, Fiber, Layer } from "effect"
-import { Api } from "../../services/api/app.ts"
+import { Api, type ApiSettings } from "../../services/api/app.ts"
 import { ensureDevelopmentKey } from "../../services/api/auth.ts"
+import { makeBell } from "../../services/api/bell.ts"
 import { opsStoreLayer } from "../../services/api/ops/store.ts"
 import { Readiness } from "../../services/api/readiness.ts"
 import { retentionLayer } from "../../services/api/retention.ts"
@@ -15,6 +16,7 @@ import { Commands } from "../../shared/runtime/commands.ts"
 import { crashAt } from "../../shared/runtime/crashpoint.ts"
 import { Ids } from "../../shared/runtime/ids.ts"
 import { postgresStoreFrom } from "../../shared/runtime/journal/postgres.ts"
+import { both } from "../../shared/runtime/observer.ts"
 import { Sql } from "../../shared/runtime/postgres.ts"
 import { makeTimers } from "../../shared/runtime/timers.ts"
 import type { Configuration } from "./configuration.ts"
@@ -58,7 +60,8 @@ export const platform = Effect.fnUntraced(function* (
     yield* ensureDevelopmentKey(apiKey)
     yield* gateway.restore
     const readiness = yield* Readiness
-    const processors = yield* makeProcessors(configuration, settings, logging)
+    const bell = makeBell()
+    const processors = yield* makeProcessors(configuration, settings, both(logging, bell.observer))
     const timers = yield* makeTimers()
     const looked = yield* timers.restart
     const loops = [...Object.values(processors).map(({ run }) => run), timers.run]
@@ -68,7 +71,7 @@ export const platform = Effect.fnUntraced(function* (
     yield* Layer.build(retentionLayer)
     yield* Effect.addFinalizer(() => settled(processors, DRAIN_MS))
     yield* catchUp(processors, looked)
-    const servers = yield* Layer.build(serversOf(processors, configuration.tracing))
+    const servers = yield* Layer.build(serversOf(processors, { tracing: configuration.tracing, bell }))
     readiness.enter("running")
     return {
       url: Context.get(servers, ApiServer).url,
@@ -78,7 +81,7 @@ export const platform = Effect.fnUntraced(function* (
   }).pipe(Effect.provide(base))
 })
 
-const serversOf = (processors: Processors, traced: boolean) => {
+const serversOf = (processors: Processors, settings: ApiSettings) => {
   const commands = Layer.succeed(Commands, {
     payment: processors.payment.submit,
     wallet: processors.wallet.submit,
@@ -91,7 +94,7 @@ const serversOf = (processors: Processors, traced: boolean) => {
     deadLetters: () => Object.values(processors).map(({ service, deadLetters }) => [service, deadLetters()] as const)
   })
   const api = ApiServer.layer.pipe(
-    Layer.provide(Api.layerFrom({ tracing: traced })),
+    Layer.provide(Api.layerFrom(settings)),
     Layer.provide(storeLayer),
     Layer.provide(opsStoreLayer)
   )

@@ -7,6 +7,7 @@ import { Hono } from "hono"
 import type { Commands } from "../../shared/runtime/commands.ts"
 import { Ids } from "../../shared/runtime/ids.ts"
 import { type Auth, makeAuth, type Principal } from "./auth.ts"
+import type { Bell } from "./bell.ts"
 import { readJson } from "./body.ts"
 import { keyOf, makeIdempotency } from "./idempotency.ts"
 import { openApi } from "./openapi.ts"
@@ -33,6 +34,8 @@ import { makeWait } from "./wait.ts"
 export interface ApiSettings {
   /** One span a request. Off, traces are continued all the same: their ids travel. */
   readonly tracing: boolean
+  /** Absent: payments end in other processes, and are asked for. */
+  readonly bell?: Bell
 }
 
 export class Api extends Context.Service<
@@ -60,7 +63,7 @@ const makeApi = Effect.fnUntraced(function* (settings: ApiSettings) {
   const store = yield* Store
   const readiness = yield* Readiness
   const ids = yield* Ids
-  const wait = yield* makeWait(store)
+  const wait = yield* makeWait(store, settings.bell)
   const streams = yield* makeStreams(store)
   const parts: Parts = {
     commands: yield* patientCommands,

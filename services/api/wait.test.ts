@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test"
 import { Effect, Fiber, type Scope } from "effect"
 import { TestClock } from "effect/testing"
+import type { Message, Service } from "../../shared/contract/envelope.ts"
+import { makeBell } from "./bell.ts"
 import { type PaymentRecord, StoreUnavailable } from "./records.ts"
 import { makeWait } from "./wait.ts"
 
@@ -21,6 +23,13 @@ const fake = () => {
   }
   return { state, store }
 }
+
+const committed = (service: Service, correlationid: string, type: string) => ({
+  service,
+  messages: 1,
+  events: [{ type, correlationid } as Message],
+  durationMs: 1
+})
 
 it("asks for all that wait in one query, and not at all when nobody waits", () =>
   Effect.gen(function* () {
@@ -89,4 +98,31 @@ it("a release answers all, now and later", () =>
     wait.release()
     expect(yield* Fiber.join(waiter)).toBeUndefined()
     expect(yield* wait.ended("b", 10_000)).toBeUndefined()
+  }))
+
+it("with a bell, a payment that has ended is asked for at once and alone", () =>
+  Effect.gen(function* () {
+    const { state, store } = fake()
+    const bell = makeBell()
+    const wait = yield* makeWait(store, bell)
+    const waiters = yield* Effect.forEach(["a", "b"], (id) => Effect.forkChild(wait.ended(id, 10_000)))
+    yield* TestClock.adjust("8 millis")
+    expect(state.asked).toEqual([])
+    state.ended.add("a")
+    bell.observer.committed(committed("payment", "a", "PaymentCompleted"))
+    bell.observer.committed(committed("saga", "b", "SagaCompleted"))
+    bell.observer.committed(committed("payment", "nobody's", "PaymentFailed"))
+    yield* TestClock.adjust("1 millis")
+    expect(state.asked).toEqual([["a"]])
+    expect(yield* Fiber.join(waiters[0] as (typeof waiters)[number])).toMatchObject({ id: "a" })
+  }))
+
+it("with a bell, what another process has ended is found by the next round", () =>
+  Effect.gen(function* () {
+    const { state, store } = fake()
+    const wait = yield* makeWait(store, makeBell())
+    const waiter = yield* Effect.forkChild(wait.ended("a", 10_000))
+    state.ended.add("a")
+    yield* TestClock.adjust("60 millis")
+    expect(yield* Fiber.join(waiter)).toMatchObject({ id: "a" })
   }))

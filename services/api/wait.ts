@@ -1,12 +1,17 @@
 /**
- * Waiting for payments to end. One fiber asks for all that are waited for in one query, only while somebody waits: at
- * 256 waiting clients that is one query where each client asking for itself would be 256, and nothing to listen to.
+ * Waiting for payments to end. One query asks for all that are waited for, only while somebody waits: at 256 waiting
+ * clients that is one query where each client asking for itself would be 256. Where the payments end in this process, a
+ * bell names those that have, and only they are asked for; the rounds go on, rarely, for what another process commits.
  */
 import { Clock, Effect, type Scope } from "effect"
+import { makeSignal } from "../../shared/runtime/signal.ts"
+import type { Bell } from "./bell.ts"
 import type { PaymentRecord, Store } from "./records.ts"
 
 /** A payment of the embedded platform takes some 10 ms without its provider; asking more often only costs. */
 const ASK_EVERY_MS = 4
+/** With a bell; it is also how late a client may hear that his time is over. */
+const ASK_EVERY_WITH_BELL_MS = 50
 /** A store that does not answer must not keep clients beyond their time. */
 const ASK_TIMEOUT_MS = 1_000
 const ASK_AGAIN_AFTER_FAILURE_MS = 100
@@ -34,10 +39,18 @@ interface Waiter {
 
 type Asked = Pick<Store["Service"], "ended" | "atProvider">
 
-export const makeWait = (store: Asked): Effect.Effect<Wait, never, Scope.Scope> =>
+export const makeWait = (store: Asked, bell?: Bell): Effect.Effect<Wait, never, Scope.Scope> =>
   Effect.gen(function* () {
     const waiting = new Waiting()
-    yield* Effect.forkScoped(Effect.forever(turn(store, waiting)))
+    if (bell !== undefined) {
+      bell.listen((id) => waiting.ring(id))
+      const rung = Effect.andThen(
+        waiting.bell.wait,
+        asked(waiting, () => endedOf(store, waiting, waiting.rung()))
+      )
+      yield* Effect.forkScoped(Effect.forever(rung))
+    }
+    yield* Effect.forkScoped(Effect.forever(round(store, waiting, bell !== undefined)))
     return {
       ended: (id, deadline) =>
         Effect.map(waiting.join(id, deadline, false), (result) => (result === "at provider" ? undefined : result)),
@@ -46,33 +59,42 @@ export const makeWait = (store: Asked): Effect.Effect<Wait, never, Scope.Scope> 
     }
   })
 
-const turn = (store: Asked, waiting: Waiting) =>
+/** Who cancels hears of a provider's part in the rounds alone, so they are quick while somebody does. */
+const round = (store: Asked, waiting: Waiting, belled: boolean) =>
   waiting.somebody.pipe(
-    Effect.andThen(Effect.sleep(ASK_EVERY_MS)),
-    Effect.andThen(
-      Effect.suspend(() => ask(store, waiting)).pipe(
-        Effect.timeout(ASK_TIMEOUT_MS),
-        Effect.tap(() => waiting.answered()),
-        Effect.catchCause((cause) =>
-          Effect.andThen(
-            waiting.unanswered() ? Effect.logWarning("cannot ask for the end of payments", cause) : Effect.void,
-            Effect.sleep(ASK_AGAIN_AFTER_FAILURE_MS)
-          )
-        )
-      )
-    ),
+    Effect.flatMap(() => Effect.sleep(belled && !waiting.isUndecided() ? ASK_EVERY_WITH_BELL_MS : ASK_EVERY_MS)),
+    Effect.andThen(asked(waiting, () => ask(store, waiting))),
     Effect.andThen(Effect.map(Clock.currentTimeMillis, (now) => waiting.expire(now)))
   )
 
+const asked = <E>(waiting: Waiting, question: () => Effect.Effect<void, E>) =>
+  Effect.suspend(question).pipe(
+    Effect.timeout(ASK_TIMEOUT_MS),
+    Effect.tap(() => waiting.answered()),
+    Effect.catchCause((cause) =>
+      Effect.andThen(
+        waiting.unanswered() ? Effect.logWarning("cannot ask for the end of payments", cause) : Effect.void,
+        Effect.sleep(ASK_AGAIN_AFTER_FAILURE_MS)
+      )
+    )
+  )
+
+const endedOf = (store: Asked, waiting: Waiting, ids: ReadonlyArray<string>) =>
+  Effect.map(store.ended(ids), (payments) => {
+    for (const payment of payments) waiting.end(payment.id, payment, false)
+  })
+
 const ask = (store: Asked, waiting: Waiting) =>
   Effect.gen(function* () {
-    for (const payment of yield* store.ended(waiting.ids())) waiting.end(payment.id, payment, false)
+    yield* endedOf(store, waiting, waiting.ids())
     const undecided = waiting.idsOfUndecided()
     if (undecided.length === 0) return
     for (const id of yield* store.atProvider(undecided)) waiting.end(id, "at provider", true)
   })
 
 class Waiting {
+  readonly bell = makeSignal()
+  private rings = new Set<string>()
   private readonly byPayment = new Map<string, Set<Waiter>>()
   private count = 0
   private undecided = 0
@@ -112,6 +134,22 @@ class Waiting {
     if (same.size === 0) this.byPayment.delete(waiter.id)
     this.count--
     if (waiter.orAtProvider) this.undecided--
+  }
+
+  ring(id: string): void {
+    if (!this.byPayment.has(id)) return
+    this.rings.add(id)
+    this.bell.raise()
+  }
+
+  rung(): ReadonlyArray<string> {
+    const rings = [...this.rings]
+    this.rings = new Set()
+    return rings
+  }
+
+  isUndecided(): boolean {
+    return this.undecided > 0
   }
 
   /** A store that is away is told of once, not ten times a second. */
