@@ -3,6 +3,7 @@ import { expect, test } from "bun:test"
 import type { Message } from "../../shared/contract/envelope.ts"
 import { minor } from "../../shared/contract/money.ts"
 import type { WalletEvent } from "../../shared/contract/wallet.ts"
+import { postings } from "./projections.ts"
 import { LIFE_MAX_MS, LIFE_MS, message, NOW, open, run, USD, walletWith } from "./testing.ts"
 import type { State, Wallet } from "./wallet.ts"
 
@@ -104,4 +105,26 @@ test("every event tells the whole hold and what the wallet holds after it", () =
     { ...common, amount: 50n, remaining_amount: 150n, available: 800n },
     { ...common, amount: 150n, remaining_amount: 0n, available: 950n }
   ])
+})
+
+const moves: ReadonlyArray<readonly [State, Message, ReadonlyArray<string>]> = [
+  [rich, hold("a", 300n), ["300 wallet:w → wallet:w:held hold/a/"]],
+  [holding, capture("a", 100n), ["100 wallet:w:held → merchant:hotel capture/a/c"]],
+  [
+    holding,
+    capture("a", 100n, true),
+    ["100 wallet:w:held → merchant:hotel capture/a/c", "200 wallet:w:held → wallet:w hold_remainder/a/"]
+  ],
+  [holding, undo("a"), ["300 wallet:w:held → wallet:w hold_void/a/"]],
+  [overdue, timer, ["300 wallet:w:held → wallet:w hold_expiry/a/"]]
+]
+test("each event is one posting, under a key of its own (docs/ledger.md)", () => {
+  for (const [given, command, then] of moves) {
+    const posted = run(given, command).events.flatMap((event) => postings({ ...event, id: "e", time: NOW, version: 3 }))
+    const lines = posted.map(
+      ({ amount, source, destination, kind, payment_id, ref }) =>
+        `${amount} ${source} → ${destination} ${kind}/${payment_id}/${ref}`
+    )
+    expect(lines).toEqual([...then])
+  }
 })
