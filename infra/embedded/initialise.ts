@@ -50,17 +50,20 @@ export const initialise = async (options: Initialise): Promise<void> => {
     renameSync(password, join(data, passwordFile))
     renameSync(data, options.pgData)
   } finally {
-    removeLeftovers(options.dataDir)
+    // Only ours: the watcher of a killed start may end while the next start is at work beside it.
+    remove(aside)
   }
 }
 
-/** A killed initdb may still be writing there for a moment, so what resists is left to the next start. */
 const removeLeftovers = (dataDir: string): void => {
-  for (const name of readdirSync(dataDir).filter((name) => name.startsWith(asidePrefix))) {
-    try {
-      rmSync(join(dataDir, name), { recursive: true, force: true, maxRetries: 3 })
-    } catch {}
-  }
+  for (const name of readdirSync(dataDir).filter((name) => name.startsWith(asidePrefix))) remove(join(dataDir, name))
+}
+
+/** A killed initdb may still be writing there for a moment, so what resists is left to the next start. */
+const remove = (folder: string): void => {
+  try {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+  } catch {}
 }
 
 const run = ({ user, signal }: Initialise, command: ReadonlyArray<string>, input = ""): Promise<void> =>

@@ -35,8 +35,8 @@ const DAY_MS = 86_400_000
 /** How often health is read off the processors. */
 const LOOK_EVERY_MS = 200
 
-/** What is in flight at the end has this long; the rest is found by the next start. */
-const DRAIN_MS = 5_000
+/** Commits still under way when the drain's time is over; a provider call that hangs is found by the next start. */
+const COMMITS_MS = 2_000
 
 export const platform = Effect.fnUntraced(function* (
   configuration: Configuration,
@@ -44,6 +44,7 @@ export const platform = Effect.fnUntraced(function* (
   simulatorUrl: string | undefined,
   apiKey: string
 ) {
+  const began = yield* Clock.currentTimeMillis
   const settings = yield* gateway.settings(simulatorUrl)
   const pool = yield* Layer.build(Sql.layerFrom({ url: databaseUrl, max: configuration.databasePool }))
   yield* Effect.provide(prepareDatabase, pool)
@@ -64,24 +65,30 @@ export const platform = Effect.fnUntraced(function* (
     const processors = yield* makeProcessors(configuration, settings, both(logging, bell.observer))
     const timers = yield* makeTimers()
     const looked = yield* timers.restart
+    const behind = lagOf(processors)
     const loops = [...Object.values(processors).map(({ run }) => run), timers.run]
     const work = yield* Effect.forkScoped(Effect.all(loops, { concurrency: "unbounded", discard: true }))
     yield* Effect.forkScoped(watch(processors, readiness))
     yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(DAY_MS), Effect.ignore(monthsAhead))))
     yield* Layer.build(retentionLayer)
-    yield* Effect.addFinalizer(() => settled(processors, DRAIN_MS))
-    yield* catchUp(processors, looked)
-    const servers = yield* Layer.build(serversOf(processors, { tracing: configuration.tracing, bell }))
+    const drain = { began: 0 }
+    yield* Effect.addFinalizer(() => settled(processors, drain.began + configuration.drainMs))
+    const api = yield* Layer.build(apiOf(processors, { tracing: configuration.tracing, bell, aloneSince: began }))
+    yield* catchUp(processors, { began, behind, looked })
+    const metrics = yield* Layer.build(metricsOf(processors))
+    // What is added last ends first: from here on the drain's time runs.
+    yield* Effect.addFinalizer(() => Effect.map(Clock.currentTimeMillis, (now) => void (drain.began = now)))
     readiness.enter("running")
     return {
-      url: Context.get(servers, ApiServer).url,
-      metricsUrl: Context.get(servers, MetricsServer).url,
+      url: Context.get(api, ApiServer).url,
+      metricsUrl: Context.get(metrics, MetricsServer).url,
       run: Effect.andThen(Fiber.join(work), Effect.never)
     } satisfies Platform
   }).pipe(Effect.provide(base))
 })
 
-const serversOf = (processors: Processors, settings: ApiSettings) => {
+/** Its health is told while the rest catches up; nothing else is taken before that. */
+const apiOf = (processors: Processors, settings: ApiSettings) => {
   const commands = Layer.succeed(Commands, {
     payment: processors.payment.submit,
     wallet: processors.wallet.submit,
@@ -89,17 +96,24 @@ const serversOf = (processors: Processors, settings: ApiSettings) => {
     gateway: processors.gateway.submit,
     audit: processors.audit.submit
   })
-  const gauges = Layer.succeed(Gauges, {
-    lag: () => Object.values(processors).map(({ service, lag }) => [service, lag()] as const),
-    deadLetters: () => Object.values(processors).map(({ service, deadLetters }) => [service, deadLetters()] as const)
-  })
-  const api = ApiServer.layer.pipe(
+  return ApiServer.layer.pipe(
     Layer.provide(Api.layerFrom(settings)),
     Layer.provide(storeLayer),
-    Layer.provide(opsStoreLayer)
+    Layer.provide(opsStoreLayer),
+    Layer.provide(commands)
   )
-  return Layer.mergeAll(api.pipe(Layer.provide(commands)), MetricsServer.layer.pipe(Layer.provide(gauges)))
 }
+
+const metricsOf = (processors: Processors) =>
+  MetricsServer.layer.pipe(
+    Layer.provide(
+      Layer.succeed(Gauges, {
+        lag: () => Object.values(processors).map(({ service, lag }) => [service, lag()] as const),
+        deadLetters: () =>
+          Object.values(processors).map(({ service, deadLetters }) => [service, deadLetters()] as const)
+      })
+    )
+  )
 
 const watch = (processors: Processors, readiness: Readiness["Service"]) =>
   Effect.forever(
@@ -113,21 +127,40 @@ const watch = (processors: Processors, readiness: Readiness["Service"]) =>
     )
   )
 
+const lagOf = (processors: Processors) => Object.values(processors).reduce((sum, { lag }) => sum + lag(), 0)
+
+interface Start {
+  /** ms; when the stores were first asked. */
+  readonly began: number
+  /** Records that were in the log, and streams that were open. */
+  readonly behind: number
+  readonly looked: number
+}
+
+/** How often a start looks whether it has caught up, and how often it tells of a store that keeps it from that. */
+const CATCH_UP_MS = 5
+const TELL_EVERY_MS = 10_000
+
 /** Ready only when the log is read to where it stood, and everything unfinished has been looked at. */
-const catchUp = (processors: Processors, looked: number) =>
+const catchUp = (processors: Processors, { began, behind, looked }: Start) =>
   Effect.gen(function* () {
-    const began = yield* Clock.currentTimeMillis
-    const behind = Object.values(processors).reduce((sum, { lag }) => sum + lag(), 0)
-    while (Object.values(processors).some(({ lag, healthy }) => lag() > 0 && healthy())) yield* Effect.sleep(5)
+    for (let waited = 0; !Object.values(processors).every(({ caughtUp }) => caughtUp()); waited += CATCH_UP_MS) {
+      if (waited > 0 && waited % TELL_EVERY_MS === 0) yield* Effect.logWarning(`${lagOf(processors)} messages behind`)
+      yield* Effect.sleep(CATCH_UP_MS)
+    }
     const took = ((yield* Clock.currentTimeMillis) - began) / 1000
     measureRecovery(took, behind)
     if (behind + looked > 0) yield* Effect.logInfo(`caught up in ${took} s: ${behind} messages, ${looked} open timers`)
   })
 
-const settled = (processors: Processors, withinMs: number) =>
+/** What is in flight has until the deadline (ms), commits a little longer; the rest is found by the next start. */
+const settled = (processors: Processors, deadline: number) =>
   Effect.gen(function* () {
-    for (let waited = 0; waited < withinMs; waited += LOOK_EVERY_MS / 10) {
-      if (Object.values(processors).every(({ idle }) => idle())) return
+    for (;;) {
+      const now = yield* Clock.currentTimeMillis
+      const all = Object.values(processors)
+      if (all.every(({ idle }) => idle())) return
+      if (now >= deadline && (now >= deadline + COMMITS_MS || all.every(({ caughtUp }) => caughtUp()))) return
       yield* Effect.sleep(LOOK_EVERY_MS / 10)
     }
   })

@@ -36,6 +36,11 @@ export interface ApiSettings {
   readonly tracing: boolean
   /** Absent: payments end in other processes, and are asked for. */
   readonly bell?: Bell
+  /**
+   * Since when (ms) this process alone serves the API: leases of idempotency keys older than that died with their
+   * process. Absent: others may serve it too.
+   */
+  readonly aloneSince?: number
 }
 
 export class Api extends Context.Service<
@@ -74,7 +79,7 @@ const makeApi = Effect.fnUntraced(function* (settings: ApiSettings) {
     turns: yield* makeTurns(),
     wait,
     streams,
-    idempotency: makeIdempotency(store),
+    idempotency: makeIdempotency(store, settings.aloneSince),
     owners: makeOwners(store)
   }
   const described = [
@@ -139,14 +144,16 @@ class Edge {
   async serve(route: Route, request: Request, id: string): Promise<Response> {
     const now = this.clock.currentTimeMillisUnsafe()
     const trace = begin(request.headers.get("traceparent"), this.ids.next(now))
-    this.inFlight++
+    // Those turned away, and probes of health, keep no drain waiting.
+    const counted = route.scope !== undefined && !this.closed(route) ? 1 : 0
+    this.inFlight += counted
     try {
       const exit = await this.run(this.answered(route, request, id.toLowerCase(), now, trace))
       if (Exit.isSuccess(exit)) return exit.value
       await this.run(Effect.as(Effect.logError(`${route.method} ${route.path} broke`, exit.cause), new Response()))
       return respond(problemAnswer(problem("INTERNAL"), pathOf(request), trace), trace)
     } finally {
-      this.inFlight--
+      this.inFlight -= counted
     }
   }
 
@@ -154,6 +161,11 @@ class Edge {
     const id = this.ids.next(this.clock.currentTimeMillisUnsafe())
     const trace = begin(request.headers.get("traceparent"), id)
     return respond(problemAnswer(problem(code, { headers }), pathOf(request), trace), trace)
+  }
+
+  /** While it starts and while it drains only its health is told. */
+  private closed(route: Route): boolean {
+    return route.scope !== undefined && this.readiness.phase() !== "running"
   }
 
   private answered(route: Route, request: Request, id: string, now: number, trace: Trace): Effect.Effect<Response> {
@@ -182,7 +194,7 @@ class Edge {
     const query = route.parameters === undefined ? NO_QUERY : queryOf(request)
     const asked = { now, trace, id, query, headers: request.headers, key: undefined, body: undefined }
     if (route.scope === undefined) return route.handle({ ...asked, principal: NOBODY })
-    if (this.inFlight > IN_FLIGHT_MAX || this.readiness.health().phase === "draining") return Effect.fail(unavailable)
+    if (this.inFlight > IN_FLIGHT_MAX || this.closed(route)) return Effect.fail(unavailable)
     return Effect.flatMap(this.auth.check(request.headers.get("authorization"), route.scope, now), (principal) => {
       if (route.body === undefined) return route.handle({ ...asked, principal })
       const { decode, optional } = route.body

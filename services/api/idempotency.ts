@@ -74,7 +74,8 @@ export interface Idempotency {
   readonly once: (request: Once) => Effect.Effect<Answer, ApiFailure>
 }
 
-export const makeIdempotency = (store: Pick<Store["Service"], "idempotencyKey">): Idempotency => {
+/** `aloneSince` (ms): whoever held a lease before then is dead, so nobody has to wait for it to run out. */
+export const makeIdempotency = (store: Pick<Store["Service"], "idempotencyKey">, aloneSince = 0): Idempotency => {
   const inFlight = new Map<string, Entry>()
   const remembered = new Bounded<string, Entry>(REMEMBERED_MAX)
 
@@ -97,7 +98,8 @@ export const makeIdempotency = (store: Pick<Store["Service"], "idempotencyKey">)
   const lost = (request: Once, scope: KeyScope, place: string, taken: RowTaken) =>
     Effect.flatMap(store.idempotencyKey(scope), (known) => {
       if (known === undefined) return request.taken?.(taken) ?? Effect.fail<ApiFailure>(taken)
-      const entry = { fingerprint: known.fingerprint, id: known.resource_id, leaseUntil: known.lease_until }
+      const leaseUntil = known.created_at < aloneSince ? 0 : known.lease_until
+      const entry = { fingerprint: known.fingerprint, id: known.resource_id, leaseUntil }
       remembered.set(place, entry)
       return repeat(request, entry)
     })

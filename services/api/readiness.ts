@@ -24,6 +24,7 @@ export class Readiness extends Context.Service<
     /** Adds the dependency or replaces what was known of it; synchronous, so that anybody can call it from anywhere. */
     readonly report: (name: string, dependency: Dependency) => void
     readonly enter: (phase: Phase) => void
+    readonly phase: () => Phase
     readonly health: () => Health
   }
 >()("api/Readiness") {
@@ -38,6 +39,7 @@ export class Readiness extends Context.Service<
         // Draining is for ever: a late "running" must not call clients back.
         if (phase !== "draining") phase = next
       },
+      phase: () => phase,
       health: () => ({
         ready: phase === "running" && [...dependencies.values()].every(({ up, required }) => up || required === false),
         phase,

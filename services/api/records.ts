@@ -83,6 +83,7 @@ export interface KeyRecord {
   readonly fingerprint: string
   readonly resource_id: string
   readonly lease_until: number
+  readonly created_at: number
 }
 
 export interface ApiKeyRecord {

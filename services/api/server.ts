@@ -1,6 +1,7 @@
 /**
- * Serves the app with Bun. On the way down: readiness says no, the listener closes, streams end, what is in flight is
- * answered (who waits for a payment is given some seconds, then what there is), and only then the connections go.
+ * Serves the app with Bun. On the way down: readiness and new requests get 503, streams end, what is in flight is
+ * answered (who waits for a payment is given DRAIN_MS, then what there is), and only then the listener and the
+ * connections go.
  */
 import { Config, Context, Effect, Layer } from "effect"
 import { Api } from "./app.ts"
@@ -14,11 +15,13 @@ export class ApiServer extends Context.Service<ApiServer, { readonly url: string
     Effect.gen(function* () {
       const hostname = yield* Config.String("HTTP_HOST").pipe(Config.withDefault("127.0.0.1"))
       const port = yield* Config.Int("HTTP_PORT").pipe(Config.withDefault(8080))
+      // What is in flight, and those who wait for a payment, have this long once the process is told to stop.
+      const drainMs = yield* Config.Int("DRAIN_MS").pipe(Config.withDefault(5_000))
       const api = yield* Api
       const readiness = yield* Readiness
       const server = yield* Effect.acquireRelease(
         Effect.sync(() => listen(api, hostname, port)),
-        (server) => drain(api, readiness, server)
+        (server) => drain(api, readiness, server, drainMs)
       )
       return { url: `http://${hostname}:${server.port}`, port: server.port ?? port }
     })
@@ -41,21 +44,25 @@ const listen = (api: Api["Service"], hostname: string, port: number) =>
   })
 
 const LOOK_EVERY_MS = 10
-/** Those who wait for a payment have this long to see its end. */
-const WAITERS_MS = 5_000
 const ANSWERS_MS = 5_000
 /** A client that reads no more keeps nobody. */
 const LAST_BYTES_MS = 1_000
 
-const drain = (api: Api["Service"], readiness: Readiness["Service"], server: ReturnType<typeof listen>) =>
+/** The listener stays open while something is in flight: a balancer reads 503, not a refused connection. */
+const drain = (
+  api: Api["Service"],
+  readiness: Readiness["Service"],
+  server: ReturnType<typeof listen>,
+  drainMs: number
+) =>
   Effect.gen(function* () {
     readiness.enter("draining")
-    // Closes the listener at once; its promise also waits for the requests, which are watched here, with a bound.
-    const stopped = server.stop(false)
     api.endStreams()
-    yield* until(() => api.inFlight() === 0, WAITERS_MS)
+    yield* until(() => api.inFlight() === 0, drainMs)
     api.release()
     yield* until(() => api.inFlight() === 0, ANSWERS_MS)
+    // Its promise also waits for the requests, which are watched here, with a bound.
+    const stopped = server.stop(false)
     // What is answered is not yet with the client: the last bytes of answers and streams.
     yield* until(() => server.pendingRequests === 0, LAST_BYTES_MS)
     let closed = false

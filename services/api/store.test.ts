@@ -230,7 +230,8 @@ test("old keys are forgotten, never one whose payment is open", async () => {
   expect(await read((store) => store.idempotencyKey(scope("ended")))).toEqual({
     fingerprint: "f",
     resource_id: id(1),
-    lease_until: T
+    lease_until: T,
+    created_at: 1
   })
   expect(await run(forgetIdempotencyKeys(5, 100))).toBe(2)
   const left = await Promise.all(

@@ -183,11 +183,11 @@ const keys = (on: On): Pick<Store["Service"], "idempotencyKey" | "apiKey"> => ({
   idempotencyKey: ({ tenant, method, route, key }) =>
     on(
       Effect.map(
-        first<Stored<KeyRecord, "lease_until">>(
-          (sql) => sql`select fingerprint, resource_id, lease_until from api.idempotency_keys
+        first<Stored<KeyRecord, "lease_until" | "created_at">>(
+          (sql) => sql`select fingerprint, resource_id, lease_until, created_at from api.idempotency_keys
             where tenant = ${tenant} and method = ${method} and route = ${route} and key = ${key}`
         ),
-        (row) => row && { ...row, lease_until: ms(row.lease_until) }
+        (row) => row && { ...row, lease_until: ms(row.lease_until), created_at: ms(row.created_at) }
       )
     ),
   apiKey: (hash) =>

@@ -50,6 +50,7 @@ const funds: Words = (data) => FUNDS[text(data, "code")]
 
 const ACTIONS: Readonly<Record<string, string>> = {
   continue: "the step's command is sent again",
+  compensate: "the step's undoing is sent again",
   verify: "the provider is asked what became of the charge",
   close: "the gateway is asked to start nothing more"
 }
@@ -59,8 +60,15 @@ const CAUSES: Readonly<Record<string, string>> = {
   restart: "the process started anew",
   operator: "an operator asked for it"
 }
+/** After a restart only the provider has to be asked: everything else that was sent is in the log. */
+const ONWARD: Readonly<Record<string, string>> = {
+  continue: "the payment goes on where its log stood",
+  compensate: "the undoing goes on where its log stood"
+}
 const recovered: Words = (data) => {
   const cause = CAUSES[text(data, "reason")]
+  const onward = text(data, "reason") === "restart" ? ONWARD[text(data, "action")] : undefined
+  if (onward !== undefined) return `${cause}: ${onward}`
   return cause && `${cause}: ${ACTIONS[text(data, "action")] ?? text(data, "action")}`
 }
 

@@ -190,6 +190,16 @@ describe("when nobody answers", () => {
     expect(stream.told().at(-1)).toBe("sent read stripe 1.2")
   })
 
+  test("a payment that waits for breakers goes on at once in a new process, which knows of none", () => {
+    const stream = begun()
+    const open = { outcome: "not_sent", code: "breaker_open", retry_at: stream.now + 60_000 } as const
+    stream.answer(open)
+    stream.answer(open)
+    expect([stream.state.phase, ...stream.timer("due")]).toEqual(["queued"])
+    stream.timer("restart")
+    expect(stream.told().at(-1)).toBe("sent charge stripe 2.1")
+  })
+
   test("a read whose process died is asked again by the stream's own timer", () => {
     const stream = begun()
     stream.verify()

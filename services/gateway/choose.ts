@@ -263,7 +263,8 @@ export const look = (draft: Draft, why: Look): Draft => {
     if (wanted) askNext(draft, attempt, why === "due" ? "time to ask again" : `${why}: no answer is known`)
   }
   const { phase, queued_until, payment } = draft.state
-  const resumes = phase === "queued" && payment !== undefined && (queued_until ?? 0) <= draft.now
+  // A new process knows nothing of the breakers it waited for; the call itself finds out.
+  const resumes = phase === "queued" && payment !== undefined && (why === "restart" || (queued_until ?? 0) <= draft.now)
   return resumes ? resume(draft, payment) : draft
 }
 

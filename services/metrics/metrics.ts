@@ -90,8 +90,12 @@ const stuck = counter("sagas_stuck_total", "Sagas that waited for more than 300 
 const parked = counter("sagas_parked_total", "Sagas that gave up: a person is called")
 const uncompensated = counter("saga_compensation_failures_total", "Compensations that gave up, among the parked sagas")
 const notified = counter("notifications_total", "Messages given to users")
-const recovered = counter("sagas_recovered_total", "Sagas looked at anew after a restart")
+const recovered = counter("sagas_recovered_total", "Open sagas that a new process went on with")
 const replayed = counter("events_replayed_total", "Log records read again after a restart")
+const resolved = counter(
+  "pending_transactions_resolved_total",
+  "Provider attempts of unknown outcome that asking, or sending again, has settled"
+)
 const recovery = gauge("system_recovery_duration_seconds", "How long the last start took to catch up")
 const lag = family(gauge("consumer_lag_records", "Log records a service has not taken yet"), "service", SERVICES)
 
@@ -114,7 +118,8 @@ export const declareMetrics = (): void => {
     uncompensated,
     notified,
     recovered,
-    replayed
+    replayed,
+    resolved
   ]
   for (const metric of single) add(metric, 0)
   // Not set to 0: the start has measured it before there was a server that exports it.
@@ -149,6 +154,9 @@ const byType: ReadonlyMap<string, Metric.Metric<number, unknown> | undefined> = 
   ["UserNotified", notified]
 ])
 
+/** The attempt's end is known: what asked for it, if not its first charge, has resolved an unknown. */
+const SETTLED: ReadonlySet<string> = new Set(["succeeded", "late_success", "declined", "rejected", "fenced"])
+
 const count = (event: Message): void => {
   add(byType.get(event.type))
   const { type, data, time } = event as Message & (PaymentEvent | GatewayEvent | SagaEvent)
@@ -166,6 +174,7 @@ const count = (event: Message): void => {
       break
     case "GatewayResponseReceived":
       add(outcomes.get(data.outcome))
+      if (SETTLED.has(data.outcome) && (data.operation !== "charge" || data.try > 1)) add(resolved)
       break
     case "SagaParked":
       if (data.compensating === true) add(uncompensated)

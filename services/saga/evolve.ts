@@ -30,7 +30,8 @@ const changed = (settings: Settings, state: State, event: Recorded<SagaEvent>): 
     }
     case "SagaRecoveryAttempted": {
       const { action, reason, recoveries } = event.data
-      const pause = action === "continue" ? settings.stepTimeoutMs : settings.recoveryIntervalMs
+      const asks = action === "verify" || action === "close"
+      const pause = asks ? settings.recoveryIntervalMs : settings.stepTimeoutMs
       const next = { ...state, recoveries, stepDeadline: event.time + pause }
       const asked = action === "close" ? { ...next, closing: true } : next
       if (reason !== "operator") return asked

@@ -45,11 +45,13 @@ const notify = (state: Saga, outcome: "completed" | "failed" | "cancelled"): Out
 const recovery = (
   state: Saga,
   { action, step, reason }: Extract<SagaEvent, { type: "SagaRecoveryAttempted" }>["data"]
-) => {
-  if (action === "verify") return verify(state.order, reason)
+): ReadonlyArray<Outgoing> => {
+  if (action === "verify") return [verify(state.order, reason)]
   const close = story.ProcessWithGateway.undo
-  if (action === "close" && close !== undefined) return close.send(state.order, state)
-  return state.status === "COMPENSATING" ? undoOf(state) : stepOf(state, step)
+  if (action === "close" && close !== undefined) return [close.send(state.order, state)]
+  // The log delivers what was sent before the restart.
+  if (reason === "restart") return []
+  return [state.status === "COMPENSATING" ? undoOf(state) : stepOf(state, step)]
 }
 
 export const react = (state: State, event: Recorded<SagaEvent>): Reaction<never> => {
@@ -66,7 +68,7 @@ export const react = (state: State, event: Recorded<SagaEvent>): Reaction<never>
     case "CompensationStepCompleted":
       return { commands: [undoOf(state)] }
     case "SagaRecoveryAttempted":
-      return { commands: [recovery(state, event.data)] }
+      return { commands: recovery(state, event.data) }
     case "SagaCompleted":
       return { commands: [notify(state, "completed")] }
     case "SagaFailed":

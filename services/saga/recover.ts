@@ -17,11 +17,18 @@ const attempt = (
 /** The step's truth is at the provider: it is asked for, and the command is never sent again. */
 const asks = ({ status, step }: Saga): boolean => status !== "COMPENSATING" && story[step].late === "verify"
 
-/** The stream's timer fired, or the process started anew: continue, verify, close, compensate or call a person. */
+/** Sending again what the saga waits for the answer of. */
+const onward = ({ status }: Saga): "continue" | "compensate" => (status === "COMPENSATING" ? "compensate" : "continue")
+
+/**
+ * The stream's timer fired, or the process started anew: continue, verify, close, compensate or call a person. What was
+ * sent before a restart is in the log, so then only the provider has to be asked; the rest is told, and not counted.
+ */
 export const recover = (state: Saga, { data }: TimerFired, now: number, settings: Settings): Decided => {
   const { payment_id } = state.order
   const { step } = state
-  if (data.kind === "restart") return asks(state) ? append(attempt(state, "verify", "restart")) : nothing
+  if (data.kind === "restart")
+    return state.parked ? nothing : append(attempt(state, asks(state) ? "verify" : onward(state), "restart"))
   const stuck = stuckNow(state, now, settings)
   const alarm: ReadonlyArray<SagaEvent> =
     stuck === undefined ? [] : [{ type: "SagaStuck", data: { payment_id, step, since: stuck } }]
@@ -33,7 +40,7 @@ export const recover = (state: Saga, { data }: TimerFired, now: number, settings
   if (now >= state.order.deadline && canTimeOut(state)) return undoing(state, givenUp(state), upTo(step))
   if (now < state.stepDeadline) return append(...alarm)
   if (state.recoveries < RECOVERIES_MAX)
-    return append(...alarm, attempt(state, "continue", "step_timeout", state.recoveries + 1))
+    return append(...alarm, attempt(state, onward(state), "step_timeout", state.recoveries + 1))
   const reason = `no answer after ${RECOVERIES_MAX} recoveries`
   const compensating = state.status === "COMPENSATING"
   return append(...alarm, { type: "SagaParked", data: { payment_id, step, reason, compensating } })
@@ -74,7 +81,7 @@ const ended = (state: Saga): Decided => refuse("SAGA_ENDED", `the saga is ${stat
  * the truth is at a provider, the provider is asked.
  */
 export const resume = (state: Saga, _command: Word<"ResumeSaga">): Decided =>
-  isOpen(state) ? append(attempt(state, asks(state) ? "verify" : "continue", "operator", 0)) : ended(state)
+  isOpen(state) ? append(attempt(state, asks(state) ? "verify" : onward(state), "operator", 0)) : ended(state)
 
 /**
  * An operator's word: end it and give the money back. What a provider was asked for has to be closed there first; what

@@ -127,6 +127,30 @@ test("a restart asks the provider, and repeats nothing else: the log still holds
   expect(early.hear(restart).commands()).toEqual([])
 })
 
+/** What a new process finds a saga at, and what it does about it. */
+const found: ReadonlyArray<readonly [string, () => Play, string | undefined]> = [
+  ["ValidatePayment", () => new Play().hear(initiated), "continue"],
+  ["CheckWalletBalance", () => new Play().hear(initiated, validated), "continue"],
+  ["DeductWalletBalance", () => new Play().hear(initiated, validated, checked), "continue"],
+  ["ProcessWithGateway", atGateway, "verify"],
+  ["an unknown outcome", () => atGateway().hear(unknown), "verify"],
+  ["ConfirmPayment", () => atGateway().hear(charged), "continue"],
+  ["a refund of the wallet", () => atGateway().hear(declined), "compensate"],
+  ["the mark of a payment with nothing to undo", () => new Play().hear(initiated, validated, lacking), "compensate"],
+  ["its end", () => atGateway().hear(charged, completed), undefined]
+]
+for (const [where, play, action] of found)
+  test(`10.5 a restart finds a saga at ${where}: ${action ?? "nothing to do"}, told and not counted`, () => {
+    const restarted = play()
+    const [said, wakes] = [restarted.said.length, wakeAt(restarted.state)]
+    for (let restarts = 0; restarts < 5; restarts++) restarted.hear(restart)
+    const told = restarted.said.slice(said)
+    expect(told).toEqual(action === undefined ? [] : Array(5).fill("SagaRecoveryAttempted"))
+    if (action === undefined) return
+    expect(restarted.last?.data).toMatchObject({ action, reason: "restart", recoveries: 0 })
+    expect(wakeAt(restarted.state)).toBe(wakes)
+  })
+
 test("a timer that fires early changes nothing and is armed again", () => {
   const play = new Play().hear(initiated)
   expect(wakeAt(play.state)).toBe(60_000)

@@ -96,6 +96,8 @@ export const decode = (body: string, columns?: Columns): Result.Result<Message, 
   const time = Date.parse(text("time"))
   if (Number.isNaN(time) || text("id") === "" || text("partitionkey") === "") return broken("envelope is incomplete")
   const schema = typeof raw["schema"] === "number" ? raw["schema"] : 1
+  // A newer schema means what this version cannot know; optional fields, which it may ignore, do not raise it.
+  if (schema > codec.version) return broken(`schema ${schema} is newer than ${codec.version}, the newest known here`)
   const data = codec.decode(upcast(text("type"), schema, codec.version, raw["data"] as Json))
   if (Result.isFailure(data)) return broken(`data: ${data.failure.message}`)
   return Result.succeed({

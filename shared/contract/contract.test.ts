@@ -55,6 +55,16 @@ test("no type is both event and command", () => {
   expect(Object.keys(EVENTS).filter((type) => Object.hasOwn(COMMANDS, type))).toEqual([])
 })
 
+test("F12 a message of a newer schema is refused, not read as if it were the old one", () => {
+  const { example } = describeType("SagaCompleted") ?? {}
+  const body = { ...envelope("SagaCompleted", example), schema: 2, time: "2026-11-25T09:30:00.000Z" }
+  const refused = decode(JSON.stringify(body))
+  expect(Result.isFailure(refused) && refused.failure).toMatchObject({
+    type: "SagaCompleted",
+    error: "schema 2 is newer than 1, the newest known here"
+  })
+})
+
 test("what cannot be understood is told apart, never thrown", () => {
   const error = (body: string) => Result.match(decode(body), { onFailure: (f) => f.error, onSuccess: () => "decoded" })
   expect(error("{")).toContain("no JSON")

@@ -60,13 +60,14 @@ export const SagaEvents = {
   ),
   SagaRecoveryAttempted: entry(
     about(
-      "a step's time is up or the process started anew: send again (continue), or ask the provider (verify, close)"
+      "a step's time is up: send again (continue, compensate) or ask the provider (verify, close); or a new process " +
+        "goes on with it"
     ),
     {
       ...step,
-      action: Schema.Literals(["continue", "verify", "close"]),
+      action: Schema.Literals(["continue", "compensate", "verify", "close"]),
       reason: Schema.Literals(["step_timeout", "saga_timeout", "restart", "operator"]),
-      /** How often continue was tried in a row; asking does not count. */
+      /** How often it was sent again in a row; asking, and going on after a restart, do not count. */
       recoveries: Schema.Int
     },
     { ...exampleStep, action: "continue", reason: "step_timeout", recoveries: 1 }

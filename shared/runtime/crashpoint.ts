@@ -11,6 +11,7 @@ export const CRASH_POINTS = [
   "gateway.before-call",
   "gateway.after-call",
   "timers.before-fire",
+  "timers.after-fire",
   "api.before-answer",
   "operate.before-effect",
   "operate.after-effect"

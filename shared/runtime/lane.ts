@@ -1,6 +1,7 @@
 /** The inside of a processor: its inbox, its turn, and what it does when a commit is refused (DECISIONS D0, D9). */
 import { Clock, Deferred, Effect, FiberSet, type Semaphore } from "effect"
 import type { Message, Service } from "../contract/envelope.ts"
+import type { TimerFired } from "../contract/timer.ts"
 import { doomedUnits, type Entry, itemsOf, replyFailure } from "./batch.ts"
 import type { Bus, Subscription } from "./bus/bus.ts"
 import { NotAccepted, type Submission, type SubmitFailure } from "./commands.ts"
@@ -21,6 +22,8 @@ export interface Parts<Eff> {
   readonly service: Service
   readonly route: (message: Message) => string | undefined
   readonly perform: (effect: Eff, cause: Message) => Effect.Effect<ReadonlyArray<Local>>
+  /** It has effects at all. */
+  readonly effectful: boolean
   readonly bounds: Bounds
   readonly observer: Observer
   readonly journal: Journal<Eff>
@@ -63,10 +66,11 @@ export class Lane<Eff> {
   healthy(): boolean {
     return this.pauseMs === 0
   }
+  caughtUp(): boolean {
+    return !this.busy && this.inbox.length === 0 && this.lag() === 0
+  }
   idle(): boolean {
-    return (
-      !this.busy && this.inbox.length === 0 && this.effects === 0 && this.lag() === 0 && !this.of.parking.restless()
-    )
+    return this.effects === 0 && this.caughtUp() && !this.of.parking.restless()
   }
 
   submit(submission: Submission): Effect.Effect<Outcome, SubmitFailure> {
@@ -144,7 +148,11 @@ export class Lane<Eff> {
     function* (this: Lane<Eff>, entries: ReadonlyArray<Entry>, done: Committed<Eff>) {
       const { service, observer, fibers } = this.of
       this.of.publish(done.records)
-      if (done.doubtful) yield* Effect.ignore(this.of.refresh)
+      if (done.doubtful) {
+        yield* Effect.ignore(this.of.refresh)
+        const before = entries.filter((_, index) => done.outcomes[index]?._tag === "Skipped")
+        yield* this.lookAgain(before)
+      }
       for (const [index, { waiting, record }] of entries.entries()) {
         const outcome = done.outcomes[index] as Outcome
         if (waiting?.reply !== undefined) Deferred.doneUnsafe(waiting.reply, Effect.succeed(outcome))
@@ -157,6 +165,25 @@ export class Lane<Eff> {
       for (const performed of done.effects) yield* FiberSet.run(fibers, this.perform(performed))
     }
   )
+
+  /**
+   * A commit whose answer was lost may have been done, and then its effects are lost as they are in a crash: its
+   * streams look at themselves as after a restart, and ask instead of waiting for their deadlines.
+   */
+  private lookAgain(entries: ReadonlyArray<Entry>): Effect.Effect<void> {
+    if (!this.of.effectful) return Effect.void
+    return Effect.map(Clock.currentTimeMillis, (now) => {
+      const looking = new Map<string, Message>()
+      for (const { record, waiting } of entries) {
+        const cause = record?.message ?? waiting?.submission.message
+        const stream = cause && this.of.route(cause)
+        if (cause === undefined || stream === undefined) continue
+        const fact: TimerFired = { type: "TimerFired", data: { kind: "restart", due_at: now } }
+        looking.set(stream, this.message({ subject: stream, fact }, cause, now))
+      }
+      for (const message of looking.values()) this.inbox.push({ submission: { message }, reply: undefined })
+    })
+  }
 
   private perform({ effect, cause }: Performed<Eff>): Effect.Effect<void> {
     const { permits, signal } = this.of
@@ -213,6 +240,7 @@ export class Lane<Eff> {
           }
           case "OffsetsMoved":
             this.of.journal.forget()
+            yield* this.lookAgain(entries)
             this.inbox.putBack(entries.flatMap(({ waiting }) => waiting ?? []))
             // It may have been our own commit, whose answer was lost: then nobody has heard of its records.
             yield* this.reload

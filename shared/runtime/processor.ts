@@ -62,6 +62,8 @@ export interface Processor {
   readonly healthy: () => boolean
   /** True when nothing is waiting, in commit or in effect. */
   readonly idle: () => boolean
+  /** True when nothing is waiting or in commit; calls may be under way. */
+  readonly caughtUp: () => boolean
 }
 
 export const makeProcessor = Effect.fnUntraced(function* <State, E extends Fact, Eff = never>(
@@ -81,6 +83,7 @@ export const makeProcessor = Effect.fnUntraced(function* <State, E extends Fact,
     service,
     route,
     perform,
+    effectful: definition.perform !== undefined,
     bounds,
     observer,
     journal,
@@ -101,6 +104,7 @@ export const makeProcessor = Effect.fnUntraced(function* <State, E extends Fact,
     lag: () => lane.lag(),
     deadLetters: () => parking.open(),
     healthy: () => lane.healthy(),
-    idle: () => lane.idle()
+    idle: () => lane.idle(),
+    caughtUp: () => lane.caughtUp()
   } satisfies Processor
 })

@@ -5,11 +5,12 @@
 import { Clock, Effect } from "effect"
 import { tenantOf } from "../contract/codec.ts"
 import type { Message, Service } from "../contract/envelope.ts"
-import { topicOf } from "../contract/topics.ts"
+import { commandTopic, type TimerFired } from "../contract/timer.ts"
+import { type Topic, topicOf, topicPartitions } from "../contract/topics.ts"
 import { Bus } from "./bus/bus.ts"
 import { reach } from "./crashpoint.ts"
 import { uuidv5 } from "./ids.ts"
-import { JournalStore, type StoreFailure, type TimerRow } from "./journal/store.ts"
+import { JournalStore, type Store, type StoreFailure, type TimerRow } from "./journal/store.ts"
 import { send } from "./sending.ts"
 
 export interface TimerSettings {
@@ -22,11 +23,21 @@ export const defaultTimerSettings: TimerSettings = { pollMs: 100, batchMax: 500 
 
 type Kind = "due" | "restart"
 
-/** The same firing has the same id, whoever fires it. */
+const serviceOf = (tp: number): Service => topicOf(tp).replace("-commands", "") as Service
+
+/** Where firings travel. */
+const PARTITIONS = Object.values(commandTopic).flatMap(topicPartitions)
+/** Records one read of unheard firings brings (MISSION 10.5). */
+const READ_MAX = 1_000
+
+/**
+ * One firing, one id. The row that goes in the same write keeps two instances from firing it twice, so the id tells the
+ * firings of one deadline apart: two restarts may find the same one armed, and both must be heard.
+ */
 const firing = (timer: TimerRow, kind: Kind, now: number): Message => {
-  const service = topicOf(timer.tp).replace("-commands", "") as Service
+  const service = serviceOf(timer.tp)
   return {
-    id: uuidv5(timer.stream, `${kind}/${timer.due_at}`),
+    id: uuidv5(timer.stream, `${kind}/${timer.due_at}/${now}`),
     type: "TimerFired",
     subject: timer.stream,
     time: now,
@@ -40,17 +51,47 @@ const firing = (timer: TimerRow, kind: Kind, now: number): Message => {
   }
 }
 
+const kindOf = ({ data }: Message): Kind => (data as TimerFired["data"]).kind
+const rowOf = (message: Message, tp: number): TimerRow => {
+  const { subject: stream, partitionkey, correlationid, data } = message
+  return { stream, tp, due_at: (data as TimerFired["data"]).due_at, partitionkey, correlationid }
+}
+
+/**
+ * Deadlines that had fired when the last process died, and were not heard: their rows are gone, so the scan of rows
+ * misses them, and the firing itself says nothing of a restart.
+ */
+const unheardIn = (store: Store) =>
+  Effect.gen(function* () {
+    const heads = yield* store.heads(PARTITIONS)
+    const found = new Map<string, TimerRow>()
+    for (const [service, topic] of Object.entries(commandTopic) as ReadonlyArray<[Service, Topic]>) {
+      for (const [tp, from] of yield* store.offsets(service, topicPartitions(topic))) {
+        for (let off = from; off < (heads.get(tp) ?? 0); off += READ_MAX) {
+          for (const { message } of yield* store.read(tp, off, READ_MAX)) {
+            if (message?.type === "TimerFired" && kindOf(message) === "due") {
+              found.set(message.subject, rowOf(message, tp))
+            }
+          }
+        }
+      }
+    }
+    return [...found.values()]
+  })
+
 export const makeTimers = Effect.fnUntraced(function* (settings: TimerSettings = defaultTimerSettings) {
   const bus = yield* Bus
   const stores = yield* JournalStore
   const store = yield* stores.open("timers")
 
-  const fire = Effect.fnUntraced(function* (timers: ReadonlyArray<TimerRow>, kind: Kind) {
+  /** `rows`: the timers still have theirs, which go in the same write. */
+  const fire = Effect.fnUntraced(function* (timers: ReadonlyArray<TimerRow>, kind: Kind, rows = true) {
     if (timers.length === 0) return
     const now = yield* Clock.currentTimeMillis
     const messages = timers.map((timer) => ({ message: firing(timer, kind, now), tp: timer.tp }))
     yield* reach("timers.before-fire")
-    yield* Effect.provideService(send(store, "saga", messages, { fired: timers }), Bus, bus)
+    yield* Effect.provideService(send(store, "saga", messages, { fired: rows ? timers : [] }), Bus, bus)
+    yield* reach("timers.after-fire")
   })
 
   /** Fires what is due now; true where there may be more. */
@@ -66,7 +107,11 @@ export const makeTimers = Effect.fnUntraced(function* (settings: TimerSettings =
    * run, because they arm the same rows again.
    */
   const restart: Effect.Effect<number, StoreFailure> = Effect.gen(function* () {
-    let fired = 0
+    const waiting = yield* unheardIn(store)
+    for (let i = 0; i < waiting.length; i += settings.batchMax) {
+      yield* fire(waiting.slice(i, i + settings.batchMax), "restart", false)
+    }
+    let fired = waiting.length
     for (;;) {
       const open = yield* store.due(Number.MAX_SAFE_INTEGER, settings.batchMax)
       yield* fire(open, "restart")

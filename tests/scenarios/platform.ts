@@ -27,12 +27,19 @@ const PACE = {
 export type Environment = Readonly<Record<string, string>>
 export type Platform = Awaited<ReturnType<typeof startPlatform>>
 
-export const startPlatform = async ({ env = {} }: { readonly env?: Environment } = {}) => {
+interface Options {
+  readonly env?: Environment
+  /** Another way to the database, for the platform alone: the test keeps its own. */
+  readonly through?: (databaseUrl: string) => Promise<string>
+}
+
+export const startPlatform = async ({ env = {}, through = async (url) => url }: Options = {}) => {
   const database = await testDatabase({ migrations })
   const dataDir = mkdtempSync(join(tmpdir(), "wallet-scenario-"))
   const sql = postgres(database.url, { max: 2, types: { bigint: postgres.BigInt }, onnotice: () => {} })
+  const databaseUrl = await through(database.url)
   const begin = (more: Environment) =>
-    launch({ ...PACE, ...env, ...more, DATABASE_URL: database.url, DATA_DIR: dataDir })
+    launch({ ...PACE, ...env, ...more, DATABASE_URL: databaseUrl, DATA_DIR: dataDir })
   let running = await begin({})
   const sim = simAt(() => running.simulatorUrl)
   const gone = async () => {

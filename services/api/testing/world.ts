@@ -65,7 +65,8 @@ export class World {
         this.keys.set(place(row), {
           fingerprint: String(row["fingerprint"]),
           resource_id: String(row["resource_id"]),
-          lease_until: Number(row["lease_until"])
+          lease_until: Number(row["lease_until"]),
+          created_at: Number(row["created_at"])
         })
       return outcome
     })
