@@ -39,6 +39,7 @@ export const configuration = Config.all({
   holdExpiryMaxMs: upTo("HOLD_EXPIRY_MAX_MS", defaultHoldSettings.expiryMaxMs, TEN_YEARS_MS),
   maxOpenHoldsPerWallet: upTo("MAX_OPEN_HOLDS_PER_WALLET", defaultHoldSettings.openMax, OPEN_HOLDS_LIMIT),
   drainMs: positive("DRAIN_MS", 5_000),
+  maxRefundsPerPayment: positive("MAX_REFUNDS_PER_PAYMENT", 100),
   batchMax: positive("BATCH_MAX", 128),
   /** How often a dead letter is tried again by itself, and before the first of these tries; 0 of them is none. */
   deadLetterRedrivesMax: Config.schema(Count, "DEAD_LETTER_REDRIVES_MAX").pipe(

@@ -20,6 +20,7 @@ export const makeProcessors = Effect.fnUntraced(function* (
   gatewaySettings: GatewaySettings,
   observer: Observer
 ) {
+  const { maxPaymentAmount, maxRefundsPerPayment } = configuration
   const { concurrentPaymentWindowMs, sagaTimeoutMs, stepTimeoutMs, recoveryIntervalMs } = configuration
   const stuckAfterMs = Option.getOrElse(configuration.stuckAfterMs, () => sagaTimeoutMs)
   const shared = {
@@ -52,7 +53,7 @@ export const makeProcessors = Effect.fnUntraced(function* (
   })
   const payment = yield* makeProcessor({
     ...shared,
-    decider: paymentDecider({ maxPaymentAmount: configuration.maxPaymentAmount, maxPaymentAmountOf: new Map() }),
+    decider: paymentDecider({ maxPaymentAmount, maxPaymentAmountOf: new Map(), maxRefundsPerPayment }),
     topics: ["payment-commands"]
   })
   const saga = yield* makeProcessor({

@@ -69,6 +69,7 @@ const makeApi = Effect.fnUntraced(function* (settings: ApiSettings) {
   const readiness = yield* Readiness
   const ids = yield* Ids
   const wait = yield* makeWait(store, settings.bell)
+  const waitForRefund = yield* makeWait({ ended: store.refundsEnded, atProvider: () => Effect.succeed([]) })
   const streams = yield* makeStreams(store)
   const parts: Parts = {
     commands: yield* patientCommands,
@@ -78,6 +79,7 @@ const makeApi = Effect.fnUntraced(function* (settings: ApiSettings) {
     readiness,
     turns: yield* makeTurns(),
     wait,
+    waitForRefund,
     streams,
     idempotency: makeIdempotency(store, settings.aloneSince),
     owners: makeOwners(store)
@@ -95,7 +97,10 @@ const makeApi = Effect.fnUntraced(function* (settings: ApiSettings) {
     fetch: serving(edge, routes).fetch,
     inFlight: () => edge.inFlight,
     endStreams: () => streams.release(),
-    release: () => wait.release(),
+    release: () => {
+      wait.release()
+      waitForRefund.release()
+    },
     routes
   })
 })

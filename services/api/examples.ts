@@ -23,6 +23,7 @@ const open = {
   provider: null,
   provider_reference: null,
   failure: null,
+  refunded_amount: 0,
   version: 1,
   created_at: EXAMPLE.time,
   updated_at: EXAMPLE.time,
@@ -94,6 +95,24 @@ export const cancelPayment = {
   asks: { reason: "ordered twice" },
   answers: { ...open, status: "CANCELLED", version: 3, completed_at: EXAMPLE.time },
   waits: open
+}
+
+const refundAsked = { amount: 40_000, reason: "one book came torn" }
+export const refundPayment = {
+  asks: refundAsked,
+  answers: {
+    id: EXAMPLE.other,
+    payment_id: EXAMPLE.payment,
+    currency: "USD",
+    ...refundAsked,
+    status: "succeeded",
+    provider: "stripe",
+    provider_reference: "re_3QK",
+    failure: null,
+    created_at: EXAMPLE.time,
+    updated_at: EXAMPLE.time,
+    completed_at: EXAMPLE.time
+  }
 }
 
 const entry = {

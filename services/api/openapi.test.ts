@@ -13,6 +13,7 @@ const HOLD = EXAMPLE.other
 const world = new World()
 world.addWallet({ id: WALLET, user_id: "eve" })
 world.addPayment({ id: PAYMENT, status: "COMPLETED" })
+world.refunds.add({ id: EXAMPLE.other, payment_id: PAYMENT })
 world.events.push(...story)
 world.holds.set(HOLD, holdWith({ id: HOLD }))
 const { api, call, stop } = await startApi(world)
@@ -92,7 +93,7 @@ describe("examples", () => {
 
 describe("every route answers what it says it answers", () => {
   const path = ({ path }: Route) =>
-    path.replace("{id}", path.includes("/payments") ? PAYMENT : path.includes("/holds/{id}") ? HOLD : WALLET)
+    path.replace("{id}", /\/payments/.test(path) ? PAYMENT : /\/holds\/\{id|refunds/.test(path) ? HOLD : WALLET)
   const headers = (route: Route) => ({
     ...(route.body === undefined ? {} : { "content-type": "application/json" }),
     ...(route.key === undefined ? {} : { "idempotency-key": `documented-${route.operation}` })

@@ -44,10 +44,36 @@ export interface PaymentRecord {
   readonly created_at: number
   readonly completed_at: number | null
   readonly updated_at: number
+  /** What of it went back to the wallet, by refunds that are done. */
+  readonly refunded_amount: bigint
   /** How far an open payment has come; null where nothing is known yet. */
   readonly progress: string | null
   readonly reason: string | null
   readonly since: number | null
+}
+
+export interface RefundRecord {
+  readonly id: string
+  readonly payment_id: string
+  readonly user_id: string
+  readonly amount: bigint
+  readonly currency: string
+  readonly status: "pending" | "succeeded" | "failed"
+  readonly reason: string | null
+  readonly provider: string | null
+  readonly provider_reference: string | null
+  /** JSON of the contract's RefundFailure. */
+  readonly failure: string | null
+  readonly created_at: number
+  readonly completed_at: number | null
+  readonly updated_at: number
+}
+
+export interface RefundFilter {
+  readonly tenant: string
+  readonly payment_id: string
+  readonly after?: string | undefined
+  readonly limit: number
 }
 
 export interface EventRecord {
@@ -125,6 +151,11 @@ export class Store extends Context.Service<
     readonly ended: (ids: ReadonlyArray<string>) => Read<ReadonlyArray<PaymentRecord>>
     /** Those of the payments that a provider was asked for, and that are not being undone. */
     readonly atProvider: (ids: ReadonlyArray<string>) => Read<ReadonlyArray<string>>
+    readonly refund: (tenant: string, id: string) => Read<RefundRecord | undefined>
+    /** Of one payment, oldest first. */
+    readonly refunds: (filter: RefundFilter) => Read<ReadonlyArray<RefundRecord>>
+    /** Those of the refunds that have ended. */
+    readonly refundsEnded: (ids: ReadonlyArray<string>) => Read<ReadonlyArray<RefundRecord>>
     /** A stream's events after a version, in order. */
     readonly events: (at: StreamAt, after: number, limit: number) => Read<ReadonlyArray<EventRecord>>
     /** For each of them its events, at most `limit` a stream, as one moment shows them: effects with their causes. */

@@ -100,6 +100,11 @@ export const CancelRequest = Schema.Struct({ reason: Schema.optionalKey(Text) })
   identifier: "CancelRequest"
 })
 
+export const RefundRequest = Schema.Struct({
+  amount: Schema.optionalKey(Amount),
+  reason: Schema.optionalKey(Text)
+}).annotate({ identifier: "RefundRequest" })
+
 export interface Body<B> {
   readonly schema: Schema.Top
   /** As a client writes it. */

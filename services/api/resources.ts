@@ -3,7 +3,14 @@ import { Result, Schema } from "effect"
 import { decode } from "../../shared/contract/codec.ts"
 import type { Message } from "../../shared/contract/envelope.ts"
 import { failureView } from "./failure.ts"
-import { type EventRecord, hasEnded, type PaymentRecord, shownStatus, type WalletRecord } from "./records.ts"
+import {
+  type EventRecord,
+  hasEnded,
+  type PaymentRecord,
+  type RefundRecord,
+  shownStatus,
+  type WalletRecord
+} from "./records.ts"
 import { Amount, Balance } from "./requests.ts"
 
 export const Time = Schema.String.annotate({ format: "date-time", description: "RFC 3339, UTC, milliseconds" })
@@ -71,6 +78,7 @@ export const Payment = Schema.Struct({
   provider: Schema.NullOr(Schema.String),
   provider_reference: Schema.NullOr(Schema.String),
   failure: Schema.NullOr(Failure),
+  refunded_amount: Balance.annotate({ description: "what of it went back to the wallet" }),
   /** Only while the payment is open and there is something to say about the wait. */
   processing: Schema.optionalKey(Schema.Struct({ reason: Schema.String, since: Time })),
   version: Schema.Int,
@@ -78,6 +86,21 @@ export const Payment = Schema.Struct({
   updated_at: Time,
   completed_at: Schema.NullOr(Time)
 }).annotate({ identifier: "Payment" })
+
+export const Refund = Schema.Struct({
+  id: Id,
+  payment_id: Id,
+  amount: Amount,
+  currency: Schema.String,
+  status: Schema.Literals(["pending", "succeeded", "failed"]),
+  reason: Schema.optionalKey(Schema.String),
+  provider: Schema.NullOr(Schema.String),
+  provider_reference: Schema.NullOr(Schema.String),
+  failure: Schema.NullOr(Schema.Struct({ code: Schema.String, message: Schema.String })),
+  created_at: Time,
+  updated_at: Time,
+  completed_at: Schema.NullOr(Time)
+}).annotate({ identifier: "Refund" })
 
 export const StoredEvent = Schema.Struct({
   id: Id,
@@ -146,6 +169,7 @@ export const paymentView = (record: PaymentRecord): typeof Payment.Type => ({
   provider: record.provider,
   provider_reference: record.provider_reference,
   failure: record.failure === null ? null : failureView(record),
+  refunded_amount: record.refunded_amount,
   ...(hasEnded(record) || record.reason === null
     ? {}
     : { processing: { reason: record.reason, since: iso(record.since ?? record.updated_at) } }),
@@ -154,6 +178,25 @@ export const paymentView = (record: PaymentRecord): typeof Payment.Type => ({
   updated_at: iso(record.updated_at),
   completed_at: record.completed_at === null ? null : iso(record.completed_at)
 })
+
+export const refundView = (record: RefundRecord): typeof Refund.Type => {
+  const { id, payment_id, amount, currency, status, reason, provider, provider_reference, failure } = record
+  const { code, reason: message } = JSON.parse(failure ?? "{}") as { readonly code: string; readonly reason: string }
+  return {
+    id,
+    payment_id,
+    amount,
+    currency,
+    status,
+    ...(reason === null ? {} : { reason }),
+    provider,
+    provider_reference,
+    failure: failure === null ? null : { code, message },
+    created_at: iso(record.created_at),
+    updated_at: iso(record.updated_at),
+    completed_at: record.completed_at === null ? null : iso(record.completed_at)
+  }
+}
 
 /** An event whose type or fields this version does not know is shown as it is stored. */
 export const eventView = ({ id, stream, version, type, cause, body }: EventRecord): typeof StoredEvent.Type => {

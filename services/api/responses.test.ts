@@ -21,6 +21,7 @@ const base: PaymentRecord = {
   provider: null,
   provider_reference: null,
   failure: null,
+  refunded_amount: 0n,
   description: null,
   metadata: null,
   version: 1,

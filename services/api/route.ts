@@ -93,6 +93,12 @@ export const CURSOR: Parameter = {
   description: "next_cursor of the page before",
   schema: { type: "string" }
 }
+export const PREFER: Parameter = {
+  name: "Prefer",
+  in: "header",
+  description: "wait=N (seconds, default 2, at most 30) or respond-async",
+  schema: { type: "string" }
+}
 export const USER_ID: Parameter = {
   name: "user_id",
   in: "query",

@@ -22,6 +22,7 @@ import {
   type WalletRecord,
   WITH_PROVIDER
 } from "./records.ts"
+import { refundedAmount, refundReads } from "./refunds/store.ts"
 
 type Stored<Record, Times extends keyof Record> = Omit<Record, Times> & {
   readonly [T in Times]: null extends Record[T] ? bigint | null : bigint
@@ -49,7 +50,7 @@ const walletColumns = (sql: SqlClient, now: number) => sql`
   w.updated_at, ${lapsedAmount(sql, now)}`
 const paymentColumns = (sql: SqlClient) => sql`
   p.id, p.user_id, p.wallet_id, p.merchant_id, p.amount, p.currency, p.status, p.provider, p.provider_reference,
-  p.failure, p.description, p.metadata, p.version, p.created_at, p.completed_at, p.updated_at`
+  p.failure, p.description, p.metadata, p.version, p.created_at, p.completed_at, p.updated_at, ${refundedAmount(sql)}`
 const paymentsWithProgress = (sql: SqlClient) => sql`
   select ${paymentColumns(sql)}, g.state as progress, g.reason, g.since
     from payment.payments p left join payment.progress g on g.payment_id = p.id`
@@ -113,7 +114,14 @@ export const storeLayer: Layer.Layer<Store, never, Sql> = Layer.effect(
   Effect.gen(function* () {
     const connections = yield* Sql
     const on = <A>(self: Effect.Effect<A, StoreUnavailable, Sql>) => Effect.provideService(self, Sql, connections)
-    return Store.of({ ...wallets(on), ...holds(on), ...payments(on), ...journal(on), ...keys(on) })
+    return Store.of({
+      ...wallets(on),
+      ...holds(on),
+      ...payments(on),
+      ...journal(on),
+      ...keys(on),
+      ...refundReads((self) => on(unavailable(self)))
+    })
   })
 )
 
@@ -268,13 +276,15 @@ export const putApiKey = (key: ApiKeyRecord & { readonly name: string; readonly 
     )
   )
 
-/** Keys older than that whose payment is not open; answers with how many it removed, at most `limit`. */
+/** Keys older than that whose payment or refund is not open; answers with how many it removed, at most `limit`. */
 export const forgetIdempotencyKeys = (before: number, limit: number) =>
   Effect.map(
     query(
       (sql) => sql`delete from api.idempotency_keys where ctid in (
         select k.ctid from api.idempotency_keys k where k.created_at < ${before} and not exists (
           select 1 from payment.payments p where p.id = k.resource_id::uuid and p.status <> all(${[...ENDED]}))
+          and not exists (
+          select 1 from payment.refunds r where r.id = k.resource_id::uuid and r.status = 'pending')
         limit ${limit}) returning 1`
     ),
     (removed) => removed.length

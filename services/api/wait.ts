@@ -6,7 +6,7 @@
 import { Clock, Effect, type Scope } from "effect"
 import { makeSignal } from "../../shared/runtime/signal.ts"
 import type { Bell } from "./bell.ts"
-import type { PaymentRecord, Store } from "./records.ts"
+import type { PaymentRecord, Store, StoreUnavailable } from "./records.ts"
 
 /** A payment of the embedded platform takes some 10 ms without its provider; asking more often only costs. */
 const ASK_EVERY_MS = 4
@@ -19,29 +19,37 @@ const ASK_AGAIN_AFTER_FAILURE_MS = 100
 const WAITING_MAX = 20_000
 
 /** `undefined`: not ended in time. `"at provider"`: only for those who asked for it. */
-export type Awaited = PaymentRecord | "at provider" | undefined
+export type Awaited<R = PaymentRecord> = R | "at provider" | undefined
 
-export interface Wait {
-  /** Until the payment has ended or the deadline (ms since the epoch) is reached. */
-  readonly ended: (id: string, deadline: number) => Effect.Effect<PaymentRecord | undefined>
+/** Of payments, or of anything else that has an id and an end. */
+export interface Waits<R> {
+  /** Until it has ended or the deadline (ms since the epoch) is reached. */
+  readonly ended: (id: string, deadline: number) => Effect.Effect<R | undefined>
   /** The same, or until a provider may have the money: a cancellation is decided then. */
-  readonly decided: (id: string, deadline: number) => Effect.Effect<Awaited>
+  readonly decided: (id: string, deadline: number) => Effect.Effect<Awaited<R>>
   /** Lets all go that wait, as not ended, and nobody wait any more. */
   readonly release: () => void
 }
+export type Wait = Waits<PaymentRecord>
 
-interface Waiter {
+interface Named {
+  readonly id: string
+}
+
+interface Waiter<R> {
   readonly id: string
   readonly deadline: number
   readonly orAtProvider: boolean
-  readonly done: (result: Awaited) => void
+  readonly done: (result: Awaited<R>) => void
 }
 
-type Asked = Pick<Store["Service"], "ended" | "atProvider">
+interface Asked<R> extends Pick<Store["Service"], "atProvider"> {
+  readonly ended: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<R>, StoreUnavailable>
+}
 
-export const makeWait = (store: Asked, bell?: Bell): Effect.Effect<Wait, never, Scope.Scope> =>
+export const makeWait = <R extends Named>(store: Asked<R>, bell?: Bell): Effect.Effect<Waits<R>, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const waiting = new Waiting()
+    const waiting = new Waiting<R>()
     if (bell !== undefined) {
       bell.listen((id) => waiting.ring(id))
       const rung = Effect.andThen(
@@ -60,14 +68,14 @@ export const makeWait = (store: Asked, bell?: Bell): Effect.Effect<Wait, never, 
   })
 
 /** Who cancels hears of a provider's part in the rounds alone, so they are quick while somebody does. */
-const round = (store: Asked, waiting: Waiting, belled: boolean) =>
+const round = <R extends Named>(store: Asked<R>, waiting: Waiting<R>, belled: boolean) =>
   waiting.somebody.pipe(
     Effect.flatMap(() => Effect.sleep(belled && !waiting.isUndecided() ? ASK_EVERY_WITH_BELL_MS : ASK_EVERY_MS)),
     Effect.andThen(asked(waiting, () => ask(store, waiting))),
     Effect.andThen(Effect.map(Clock.currentTimeMillis, (now) => waiting.expire(now)))
   )
 
-const asked = <E>(waiting: Waiting, question: () => Effect.Effect<void, E>) =>
+const asked = <R, E>(waiting: Waiting<R>, question: () => Effect.Effect<void, E>) =>
   Effect.suspend(question).pipe(
     Effect.timeout(ASK_TIMEOUT_MS),
     Effect.tap(() => waiting.answered()),
@@ -79,12 +87,12 @@ const asked = <E>(waiting: Waiting, question: () => Effect.Effect<void, E>) =>
     )
   )
 
-const endedOf = (store: Asked, waiting: Waiting, ids: ReadonlyArray<string>) =>
-  Effect.map(store.ended(ids), (payments) => {
-    for (const payment of payments) waiting.end(payment.id, payment, false)
+const endedOf = <R extends Named>(store: Asked<R>, waiting: Waiting<R>, ids: ReadonlyArray<string>) =>
+  Effect.map(store.ended(ids), (records) => {
+    for (const record of records) waiting.end(record.id, record, false)
   })
 
-const ask = (store: Asked, waiting: Waiting) =>
+const ask = <R extends Named>(store: Asked<R>, waiting: Waiting<R>) =>
   Effect.gen(function* () {
     yield* endedOf(store, waiting, waiting.ids())
     const undecided = waiting.idsOfUndecided()
@@ -92,10 +100,10 @@ const ask = (store: Asked, waiting: Waiting) =>
     for (const id of yield* store.atProvider(undecided)) waiting.end(id, "at provider", true)
   })
 
-class Waiting {
+class Waiting<R> {
   readonly bell = makeSignal()
   private rings = new Set<string>()
-  private readonly byPayment = new Map<string, Set<Waiter>>()
+  private readonly byPayment = new Map<string, Set<Waiter<R>>>()
   private count = 0
   private undecided = 0
   private released = false
@@ -108,16 +116,16 @@ class Waiting {
     this.wake = () => resume(Effect.void)
   })
 
-  join(id: string, deadline: number, orAtProvider: boolean): Effect.Effect<Awaited> {
-    return Effect.callback<Awaited>((resume) => {
+  join(id: string, deadline: number, orAtProvider: boolean): Effect.Effect<Awaited<R>> {
+    return Effect.callback<Awaited<R>>((resume) => {
       if (this.released || this.count >= WAITING_MAX) return resume(Effect.succeed(undefined))
-      const waiter = { id, deadline, orAtProvider, done: (result: Awaited) => resume(Effect.succeed(result)) }
+      const waiter = { id, deadline, orAtProvider, done: (result: Awaited<R>) => resume(Effect.succeed(result)) }
       this.add(waiter)
       return Effect.sync(() => this.remove(waiter))
     })
   }
 
-  private add(waiter: Waiter): void {
+  private add(waiter: Waiter<R>): void {
     const others = this.byPayment.get(waiter.id)
     if (others === undefined) this.byPayment.set(waiter.id, new Set([waiter]))
     else others.add(waiter)
@@ -128,7 +136,7 @@ class Waiting {
     wake?.()
   }
 
-  private remove(waiter: Waiter): void {
+  private remove(waiter: Waiter<R>): void {
     const same = this.byPayment.get(waiter.id)
     if (same?.delete(waiter) !== true) return
     if (same.size === 0) this.byPayment.delete(waiter.id)
@@ -173,7 +181,7 @@ class Waiting {
     return this.ids().filter((id) => [...(this.byPayment.get(id) ?? [])].some(({ orAtProvider }) => orAtProvider))
   }
 
-  end(id: string, result: Awaited, onlyUndecided: boolean): void {
+  end(id: string, result: Awaited<R>, onlyUndecided: boolean): void {
     this.finish(
       id,
       () => result,
@@ -200,7 +208,7 @@ class Waiting {
       )
   }
 
-  private finish(id: string, result: () => Awaited, which: (waiter: Waiter) => boolean): void {
+  private finish(id: string, result: () => Awaited<R>, which: (waiter: Waiter<R>) => boolean): void {
     for (const waiter of this.byPayment.get(id) ?? []) {
       if (!which(waiter)) continue
       this.remove(waiter)

@@ -21,6 +21,46 @@ export interface ProviderCall {
   readonly provider_reference?: string
 }
 
+/** A refund of a kept charge; its intent is committed as GatewayRefundSent before it is performed. */
+export interface RefundCall {
+  readonly operation: "refund"
+  readonly payment_id: string
+  readonly refund_id: string
+  readonly provider: Provider
+  readonly try: number
+  readonly amount: Minor
+  readonly currency: Currency
+  readonly idempotency_key: string
+  /** When the refund was sent for the first time (ms): how long the provider still knows its key. */
+  readonly started_at: number
+  readonly charge_reference: string
+  /** The refund itself, once known: it is looked at, not asked for again. */
+  readonly reference?: string
+}
+
+/** What a provider's answer says about a refund. */
+export interface RefundAnswer {
+  /**
+   * `refused`: the request, so no refund exists under its key · `failed`: the refund exists and gives nothing back, or,
+   * if it had succeeded, not any more · `unknown`: anything that settles nothing.
+   */
+  readonly outcome: "succeeded" | "pending" | "failed" | "refused" | "unknown"
+  readonly reference?: string
+  /** The provider's own code, or why the outcome is unknown: `timeout`, `http_503`, `in_progress` … */
+  readonly code?: string
+  readonly message?: string
+}
+
+export interface RefundAnswered extends RefundAnswer {
+  readonly payment_id: string
+  readonly refund_id: string
+  readonly provider: Provider
+  readonly try: number
+  /** Drawn in [0, 1) where the call was made, because a decider draws nothing. */
+  readonly jitter: number
+}
+export type RecordRefundAnswer = Fact<"RecordRefundAnswer", RefundAnswered>
+
 /** An operator opened or closed the breaker: the machine has to hear of it. */
 export interface Forcing {
   readonly force: "open" | "closed"
@@ -29,7 +69,7 @@ export interface Forcing {
   readonly until: number
 }
 /** What is done outside after a commit. */
-export type GatewayEffect = ProviderCall | Forcing
+export type GatewayEffect = ProviderCall | RefundCall | Forcing
 
 /** What a provider's answer says about the money, in the platform's words. */
 export interface Answer {
@@ -77,7 +117,7 @@ export type Transition =
   | { readonly to: "closed"; readonly provider: Provider }
 export type RecordBreaker = Fact<"RecordBreaker", Transition>
 
-export type Local = RecordAnswer | RecordBreaker
+export type Local = RecordAnswer | RecordBreaker | RecordRefundAnswer
 
 export const paymentStream = (paymentId: string): string => `gateway-${paymentId}`
 export const breakerStream = (provider: Provider): string => `breaker-${provider}`
@@ -89,3 +129,7 @@ export const breakerStream = (provider: Provider): string => `breaker-${provider
  */
 export const keyOf = (paymentId: string, provider: Provider, attempt: number, operation: Operation, n: number) =>
   `${paymentId}:${provider}:${attempt}:${operation}${operation === "charge" || n === 1 ? "" : `:${n}`}`
+
+/** A refund keeps one key for ever, whatever is asked how often: the provider does it at most once. */
+export const refundKeyOf = (paymentId: string, provider: Provider, refundId: string): string =>
+  `${paymentId}:${provider}:refund:${refundId}`

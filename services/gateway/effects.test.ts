@@ -7,7 +7,7 @@ import type { Operation } from "../../shared/contract/gateway.ts"
 import { Breaker } from "./breakers.ts"
 import type { Local, ProviderCall } from "./calls.ts"
 import { performWith } from "./effects.ts"
-import { type ProviderPort, type Told, unknown } from "./provider/port.ts"
+import { type ProviderPort, type Told, undecided, unknown } from "./provider/port.ts"
 import { Providers } from "./provider/registry.ts"
 import { breakerRules } from "./settings.ts"
 import { AMOUNT, PAYMENT, USD } from "./testing.ts"
@@ -35,6 +35,7 @@ const portOf = (...answers: ReadonlyArray<Effect.Effect<Told>>) => {
     read: next,
     fence: next,
     reverse: next,
+    refund: () => Effect.succeed(undecided("not_asked_here")),
     accepts: () => true
   }
   return { port, asked }

@@ -9,13 +9,15 @@ import { failuresOf } from "./breaker.ts"
 import { Breaker } from "./breakers.ts"
 import {
   breakerStream,
+  type Forcing,
   type GatewayEffect,
   type Local,
   type ProviderCall,
   paymentStream,
+  type RefundCall,
   type Transition
 } from "./calls.ts"
-import { type ProviderPort, type Told, unknown } from "./provider/port.ts"
+import { type ProviderPort, type Told, undecided, unknown } from "./provider/port.ts"
 import { Providers } from "./provider/registry.ts"
 
 /** A local command, and the stream and partition it belongs to (none: those of the payment's events). */
@@ -42,16 +44,17 @@ export const performWith =
     return tracing ? Effect.withSpan(call, "gateway.call", { attributes: labels(effect), kind: "client" }) : call
   }
 
-const forced = ({ provider, force, until }: Exclude<GatewayEffect, ProviderCall>): Performed =>
+const forced = ({ provider, force, until }: Forcing): Performed =>
   Effect.flatMap(Breaker, (breaker) => Effect.as(breaker.force(provider, force, until), []))
 
-const called = (call: ProviderCall, timeout_ms: number): Performed =>
+const called = (call: ProviderCall | RefundCall, timeout_ms: number): Performed =>
   Effect.gen(function* () {
+    if (call.operation === "refund") return [yield* refunded(call, timeout_ms)]
     const port = (yield* Providers).get(call.provider)
     const jitter = yield* Random.next
     if (port === undefined) return [answered(call, { outcome: "not_sent", code: "no_adapter" }, 0, jitter)]
     if (call.operation !== "charge") {
-      const { health: _, ...answer } = yield* within(port[call.operation](call), timeout_ms * 1.5)
+      const { health: _, ...answer } = yield* within(port[call.operation](call), timeout_ms * 1.5, silent)
       return [answered(call, answer, 0, jitter)]
     }
     const breaker = yield* Breaker
@@ -61,27 +64,41 @@ const called = (call: ProviderCall, timeout_ms: number): Performed =>
       const failures = failuresOf(yield* breaker.look(call.provider))
       return [answered(call, { outcome: "not_sent", code: "breaker_open", retry_at }, failures, jitter)]
     }
-    const { health, ...answer } = yield* within(charge(port, call), timeout_ms * 2.5)
+    const { health, ...answer } = yield* within(charge(port, call), timeout_ms * 2.5, silent)
     const after = yield* breaker.record(call.provider, health, yield* Clock.currentTimeMillis)
     return [answered(call, answer, after.failures, jitter), ...changed(permit.transition), ...changed(after.transition)]
   })
 
-const labels = ({ payment_id, provider, operation, attempt, try: n }: ProviderCall) => ({
-  payment_id,
-  provider,
-  operation,
-  attempt,
-  try: n
-})
+const labels = (call: ProviderCall | RefundCall) => {
+  const { payment_id, provider, operation, try: n } = call
+  const which = call.operation === "refund" ? { refund_id: call.refund_id } : { attempt: call.attempt }
+  return { payment_id, provider, operation, ...which, try: n }
+}
+
+/** A refund passes an open breaker, and goes to a provider that takes no new charges: it has the money. */
+const refunded = (call: RefundCall, timeout_ms: number) =>
+  Effect.gen(function* () {
+    const port = (yield* Providers).get(call.provider)
+    const jitter = yield* Random.next
+    const asked = port === undefined ? Effect.succeed(undecided("no_adapter")) : port.refund(call)
+    // It may look, ask, and look again.
+    const { code, message, ...answer } = yield* within(asked, timeout_ms * 3.5, undecided)
+    const { payment_id, refund_id, provider, try: n } = call
+    const data = { ...answer, ...texts({ code, message }), payment_id, refund_id, provider, try: n, jitter }
+    return { subject: paymentStream(payment_id), command: { type: "RecordRefundAnswer", data } } satisfies Addressed
+  })
+
+/** Our own defect says nothing about the provider's health. */
+const silent = (reason: string): Told => unknown(reason, reason === "adapter_defect" ? "neutral" : "failure")
 
 /** A port that hangs or dies has told nothing, and nobody may wait for it for ever. */
-const within = (told: Effect.Effect<Told>, timeout_ms: number): Effect.Effect<Told> =>
+const within = <A>(told: Effect.Effect<A>, timeout_ms: number, nothing: (reason: string) => A): Effect.Effect<A> =>
   told.pipe(
-    Effect.timeoutOrElse({ duration: timeout_ms, orElse: () => Effect.succeed(unknown("timeout")) }),
+    Effect.timeoutOrElse({ duration: timeout_ms, orElse: () => Effect.succeed(nothing("timeout")) }),
     Effect.catchCause((cause) =>
       Cause.hasInterruptsOnly(cause)
         ? Effect.failCause(cause)
-        : Effect.as(Effect.logError("a provider's adapter is broken", cause), unknown("adapter_defect", "neutral"))
+        : Effect.as(Effect.logError("a provider's adapter is broken", cause), nothing("adapter_defect"))
     ),
     (answer) => Effect.andThen(reach("gateway.before-call"), answer),
     Effect.tap(() => reach("gateway.after-call"))
@@ -107,14 +124,24 @@ const charge = (port: ProviderPort, call: ProviderCall, n = 1): Effect.Effect<To
 const MESSAGE_LENGTH_MAX = 300
 const short = (text: string): string => text.slice(0, MESSAGE_LENGTH_MAX)
 
+const texts = ({ code, message }: { readonly code?: string | undefined; readonly message?: string | undefined }) => ({
+  ...(code !== undefined && { code: short(code) }),
+  ...(message !== undefined && { message: short(message) })
+})
+
 const answered = (call: ProviderCall, answer: Omit<Told, "health">, breaker_failures: number, jitter: number) => {
   const { payment_id, provider, attempt, try: n, operation } = call
-  const { code, message } = answer
-  const texts = {
-    ...(code !== undefined && { code: short(code) }),
-    ...(message !== undefined && { message: short(message) })
+  const data = {
+    ...answer,
+    ...texts(answer),
+    payment_id,
+    provider,
+    attempt,
+    try: n,
+    operation,
+    breaker_failures,
+    jitter
   }
-  const data = { ...answer, ...texts, payment_id, provider, attempt, try: n, operation, breaker_failures, jitter }
   return { subject: paymentStream(payment_id), command: { type: "RecordAnswer", data } } satisfies Addressed
 }
 

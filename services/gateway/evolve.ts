@@ -2,6 +2,7 @@
 import type { Recorded } from "../../shared/contract/envelope.ts"
 import type { GatewayEvent, Provider } from "../../shared/contract/gateway.ts"
 import { received, reviewed, sent, started, timedOut } from "./attempt.ts"
+import { evolveRefund, isRefundEvent } from "./refunds.ts"
 import type { Rules } from "./rules.ts"
 import type { Attempt, State } from "./state.ts"
 
@@ -13,6 +14,7 @@ export const find = (state: State, provider: Provider, n: number): Attempt | und
 export const evolveWith =
   (rules: Rules) =>
   (state: State, event: Recorded<GatewayEvent>): State => {
+    if (isRefundEvent(event)) return evolveRefund(state, event)
     const at = event.time
     const change = (provider: Provider, n: number, to: (attempt: Attempt) => Attempt): State => ({
       ...state,

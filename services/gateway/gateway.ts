@@ -8,6 +8,7 @@ import { answer, begin, close, Draft, look, wakeAt } from "./choose.ts"
 import { evolveWith, find, INITIAL } from "./evolve.ts"
 import { FOREVER, force, resolve } from "./operator.ts"
 import { postings, project } from "./projections.ts"
+import { answerRefund, beginRefund, lookAtRefunds, refundCallOf, wakeRefundsAt } from "./refunds.ts"
 import type { Rules } from "./rules.ts"
 import { State } from "./state.ts"
 
@@ -21,6 +22,9 @@ const route = (message: Message): string | undefined => {
     case "CloseGateway":
     case "ResolveAttempt":
     case "RecordAnswer":
+    case "RefundWithGateway":
+    case "VerifyRefund":
+    case "RecordRefundAnswer":
       return paymentStream(data.payment_id)
     case "RecordBreaker":
     case "ForceBreaker":
@@ -48,8 +52,16 @@ const decide = (rules: Rules, state: State, message: Message, now: number): Deci
       return { events: close(draft, data.payment_id).events }
     case "ResolveAttempt":
       return resolve(draft, data)
-    case "TimerFired":
-      return { events: look(draft, data.kind).events }
+    case "TimerFired": {
+      look(draft, data.kind)
+      return { events: lookAtRefunds(draft, state.payment?.payment_id ?? "", data.kind).events }
+    }
+    case "RefundWithGateway":
+      return { events: beginRefund(draft, data).events }
+    case "RecordRefundAnswer":
+      return { events: answerRefund(draft, data).events }
+    case "VerifyRefund":
+      return { events: lookAtRefunds(draft, data.payment_id, "verify", data.refund_id).events }
     case "RecordBreaker":
       return { events: breakerChanged(state, data) }
     case "ForceBreaker":
@@ -74,6 +86,10 @@ const breakerChanged = (state: State, change: Transition): ReadonlyArray<Gateway
 
 const react = (state: State, event: Recorded<GatewayEvent>): Reaction<GatewayEffect> => {
   if (event.type === "CircuitBreakerOpened" || event.type === "CircuitBreakerClosed") return forcing(event)
+  if (event.type === "GatewayRefundSent") {
+    const call = refundCallOf(state, event.data)
+    return call === undefined ? {} : { effects: [call] }
+  }
   if (event.type !== "GatewayRequestSent") return {}
   const { reason: _, deadline: __, ...call } = event.data
   const attempt = find(state, call.provider, call.attempt)
@@ -108,9 +124,12 @@ export const gatewayDecider = (rules: Rules): Decider<State, GatewayEvent, Gatew
   decide: (state, message, now) => decide(rules, state, message, now),
   evolve: evolveWith(rules),
   react,
-  wakeAt: (state) => wakeAt(state, rules),
+  wakeAt: (state) => {
+    const [attempts, refunds] = [wakeAt(state, rules), wakeRefundsAt(state, rules)]
+    return attempts === undefined || refunds === undefined ? (attempts ?? refunds) : Math.min(attempts, refunds)
+  },
   postings,
   project,
   snapshot: { schema: 1, codec: State },
-  size: (state) => state.attempts.length
+  size: (state) => state.attempts.length + (state.refunds?.length ?? 0)
 })

@@ -25,6 +25,6 @@ export const gateway = {
     )
 }
 
-export type { GatewayEffect, ProviderCall, RecordAnswer, RecordBreaker } from "./calls.ts"
+export type { GatewayEffect, ProviderCall, RecordAnswer, RecordBreaker, RecordRefundAnswer } from "./calls.ts"
 export type { Addressed } from "./effects.ts"
 export type { GatewaySettings } from "./settings.ts"

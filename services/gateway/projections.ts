@@ -4,15 +4,17 @@ import type { GatewayEvent, Operation, Provider } from "../../shared/contract/ga
 import type { Posting, Projected } from "../../shared/runtime/decider.ts"
 import { gatewayProgress } from "../../shared/runtime/progress.ts"
 import { isServerError } from "./attempt.ts"
-import { keyOf } from "./calls.ts"
+import { keyOf, refundKeyOf } from "./calls.ts"
 import { find } from "./evolve.ts"
+import { findRefund, isRefundEvent, type RefundEvent } from "./refunds.ts"
 import type { State } from "./state.ts"
-import { attempts, breakers } from "./store.ts"
+import { attempts, breakers, refunds } from "./store.ts"
 
 type Event = Recorded<GatewayEvent>
 
 /** The intent writes no row of the attempt, so that the happy path writes one; people see the payment's progress. */
 export const project = (state: State, event: Event): ReadonlyArray<Projected> => {
+  if (isRefundEvent(event)) return refundRow(state, event)
   switch (event.type) {
     case "GatewayRequestSent":
     case "GatewayFallbackTriggered":
@@ -95,6 +97,7 @@ const breakerRow = (state: State, event: BreakerEvent, reason: string | null): R
 
 /** A charge that is known, kept or not, is on the provider's book until it is given back. */
 export const postings = (event: Event): ReadonlyArray<Posting> => {
+  if (event.type === "GatewayRefunded" || event.type === "GatewayRefundReversed") return refundPosting(event)
   if (event.type === "GatewayResponseReceived") {
     const { payment_id, provider, attempt, outcome, amount, currency } = event.data
     if (outcome !== "succeeded" && outcome !== "late_success") return []
@@ -107,4 +110,27 @@ export const postings = (event: Event): ReadonlyArray<Posting> => {
   const [source, destination] = [`provider:${provider}:charged`, `provider:${provider}:control`]
   const ref = `${provider}:${attempt}`
   return [{ source, destination, amount, currency, kind: "charge_reversal", payment_id, ref }]
+}
+
+/** As with a charge, the intent writes no row. */
+const refundRow = (state: State, event: Recorded<RefundEvent>): ReadonlyArray<Projected> => {
+  const { payment_id, refund_id } = event.data
+  const refund = findRefund(state, refund_id)
+  if (refund === undefined || event.type === "GatewayRefundSent") return []
+  const { provider, status, charge_reference, reference = null, code = null, amount, currency } = refund
+  const { reviewed, started_at } = refund
+  const key = refundKeyOf(payment_id, provider, refund_id)
+  const of = { refund_id, payment_id, provider, status, key, charge_reference, reference, code, amount, currency }
+  return [{ table: refunds, row: { ...of, reviewed, started_at, updated_at: event.time } }]
+}
+
+type Moved = Extract<Event, { readonly type: "GatewayRefunded" | "GatewayRefundReversed" }>
+
+/** What went back is off the provider's book; a refund that failed afterwards is on it again. */
+const refundPosting = ({ type, data }: Moved): ReadonlyArray<Posting> => {
+  const { payment_id, refund_id: ref, provider, amount, currency } = data
+  const [charged, control] = [`provider:${provider}:charged`, `provider:${provider}:control`]
+  return type === "GatewayRefunded"
+    ? [{ source: charged, destination: control, amount, currency, kind: "refund", payment_id, ref }]
+    : [{ source: control, destination: charged, amount, currency, kind: "refund_reversal", payment_id, ref }]
 }

@@ -67,6 +67,39 @@ export const Attempt = Schema.Struct({
 })
 export type Attempt = typeof Attempt.Type
 
+/**
+ * A refund at the provider that charged, under one key for its whole life.
+ * ASKED, UNKNOWN and PENDING have no end yet; SUCCEEDED has given the money back; REFUSED never will; REVERSED had
+ * given it back and then failed.
+ */
+export const RefundStatus = Schema.Literals(["ASKED", "UNKNOWN", "PENDING", "SUCCEEDED", "REFUSED", "REVERSED"])
+
+export const Refund = Schema.Struct({
+  refund_id: Schema.String,
+  provider: Provider,
+  amount: Minor,
+  currency: Currency,
+  /** The charge that is given back, by the provider's own name for it. */
+  charge_reference: Schema.String,
+  status: RefundStatus,
+  /** The wire request that has no answer yet: its number, and when it was sent (ms). */
+  asking: Schema.optionalKey(Schema.Struct({ try: Schema.Int, at: Schema.Finite })),
+  tries: Schema.Int,
+  /** Answers so far that left the end open: they space the next one. */
+  doubts: Schema.Int,
+  started_at: Schema.Finite,
+  next_at: Schema.optionalKey(Schema.Finite),
+  /** Since when nobody knows what became of it; a refund that the provider has taken on is known. */
+  unknown_since: Schema.optionalKey(Schema.Finite),
+  /** A person was asked to look; the machine goes on asking. */
+  reviewed: Schema.Boolean,
+  /** The provider's id of the refund, once known. */
+  reference: Schema.optionalKey(Schema.String),
+  /** The last word of the provider, or why there was none. */
+  code: Schema.optionalKey(Schema.String)
+})
+export type Refund = typeof Refund.Type
+
 /** `open`: an attempt runs · `queued`: every breaker is open · `settled`: paid · `failed` and `closed`: never again. */
 export const Phase = Schema.Literals(["idle", "open", "queued", "settled", "failed", "closed"])
 export type Phase = typeof Phase.Type
@@ -97,6 +130,8 @@ export const State = Schema.Struct({
   round: Schema.Int,
   queues: Schema.Int,
   queued_until: Schema.optionalKey(Schema.Finite),
+  /** Of the charge that was kept; absent: none was asked for. */
+  refunds: Schema.optionalKey(Schema.Array(Refund)),
   /** Only in a stream `breaker-{provider}`. */
   breaker: Schema.optionalKey(BreakerView)
 })

@@ -1,4 +1,4 @@
-/** The gateway's read models: one row an attempt, one row a breaker. The journal writes them; operators read them. */
+/** The gateway's read models: one row an attempt, a breaker, a refund. The journal writes them; operators read them. */
 import { Effect } from "effect"
 import type { Provider } from "../../shared/contract/gateway.ts"
 import type { Table } from "../../shared/runtime/decider.ts"
@@ -39,7 +39,28 @@ export const breakers: Table = {
   write: "replace"
 }
 
-export const tables: ReadonlyArray<Table> = [attempts, breakers]
+export const refunds: Table = {
+  name: "gateway.refunds",
+  columns: {
+    refund_id: "text",
+    payment_id: "text",
+    provider: "text",
+    status: "text",
+    key: "text",
+    charge_reference: "text",
+    reference: "text",
+    code: "text",
+    amount: "bigint",
+    currency: "text",
+    reviewed: "boolean",
+    started_at: "bigint",
+    updated_at: "bigint"
+  },
+  key: ["refund_id"],
+  write: "replace"
+}
+
+export const tables: ReadonlyArray<Table> = [attempts, breakers, refunds]
 
 interface OpenBreaker extends Row {
   readonly provider: Provider

@@ -6,7 +6,7 @@ import type { Fact, Message } from "../../shared/contract/envelope.ts"
 import type { GatewayEvent, Provider } from "../../shared/contract/gateway.ts"
 import { type Currency, minor } from "../../shared/contract/money.ts"
 import type { Posting } from "../../shared/runtime/decider.ts"
-import type { Answer, Answered, Local, ProviderCall } from "./calls.ts"
+import type { Answer, Answered, Local, ProviderCall, RefundAnswer, RefundCall } from "./calls.ts"
 import { gatewayDecider } from "./gateway.ts"
 import { DEFAULTS, type Rules } from "./rules.ts"
 import type { Attempt, State } from "./state.ts"
@@ -64,6 +64,7 @@ export class Stream {
   readonly calls: Array<ProviderCall> = []
   /** Breakers that operators opened and closed. */
   readonly forced: Array<string> = []
+  readonly refunds: Array<RefundCall> = []
   readonly postings: Array<Posting> = []
   private readonly decider: ReturnType<typeof gatewayDecider>
 
@@ -81,6 +82,7 @@ export class Stream {
       this.events.push({ ...event, at: this.now })
       for (const effect of this.decider.react(this.state, recorded).effects ?? [])
         if ("force" in effect) this.forced.push(`${effect.provider} ${effect.force}`)
+        else if (effect.operation === "refund") this.refunds.push(effect)
         else this.calls.push(effect)
       this.postings.push(...this.decider.postings(recorded))
     }
@@ -123,6 +125,19 @@ export class Stream {
     return this.take({ type: "RecordAnswer", data })
   }
 
+  refund(refund_id: string, amount: bigint) {
+    const data = { payment_id: PAYMENT, refund_id, amount: minor(amount), currency: USD }
+    return this.take({ type: "RefundWithGateway", data })
+  }
+
+  /** The answer to the refund call that was sent last, or to another one. */
+  refunded(answer: RefundAnswer, call: RefundCall | undefined = this.refunds.at(-1)) {
+    if (call === undefined) throw new Error("no refund was sent")
+    const { payment_id, refund_id, provider, try: n } = call
+    const data = { payment_id, refund_id, provider, try: n, jitter: 0, ...answer }
+    return this.take({ type: "RecordRefundAnswer", data })
+  }
+
   wakeAt = () => this.decider.wakeAt(this.state)
 
   /** Sleeps until the state wants to be looked at, and looks. */
@@ -150,6 +165,12 @@ export const tell = (event: GatewayEvent): string => {
       return `fallback ${event.data.primary_provider} to ${event.data.fallback_provider}`
     case "GatewayPaymentFailed":
       return `failed ${event.data.code}`
+    case "GatewayRefundSent":
+      return `refund ${event.data.refund_id} ${event.data.provider} ${event.data.try}`
+    case "GatewayRefundPending":
+      return `${event.data.refund_id} pending, again in ${event.data.next_look_in_seconds} s`
+    case "GatewayRefundUnknown":
+      return `${event.data.refund_id} ${event.data.reason}, again in ${event.data.next_look_in_seconds} s`
     default:
       return event.type
   }

@@ -17,7 +17,8 @@ export const notificationDecider: Decider<State, NotificationEvent> = {
   topic: "metrics-events",
   initial,
   route: (message) => (message.type === "NotifyUser" ? message.subject : undefined),
-  begins: (message) => message.type === "NotifyUser",
+  // A refund's message follows that of the payment's end.
+  begins: (message) => message.type === "NotifyUser" && !("refund_id" in (message.data as object)),
   decide,
   evolve,
   react: () => NOTHING,

@@ -30,6 +30,17 @@ const cases: ReadonlyArray<readonly [object, string]> = [
     "Your payment of 1000.00 USD did not go through. The money is back in your wallet. Please try again later."
   ]
 ]
+const refunds: ReadonlyArray<readonly [object, string]> = [
+  [{ outcome: "refunded", refund_id: "r1" }, "1000.00 USD of your payment went back into your wallet."],
+  [
+    { outcome: "refund_failed", refund_id: "r2", refund_failure: { code: "X", reason: "a dispute is open" } },
+    "A refund of 1000.00 USD was refused (a dispute is open). Please ask the merchant for another way."
+  ]
+]
+for (const [data, message] of refunds)
+  test(`after the payment's end: ${message}`, () =>
+    expect(decide(evolve(), notice(data), 0).events?.[0]?.data.message).toBe(message))
+
 for (const [data, message] of cases) test(message, () => expect(told(data)).toBe(message))
 
 test("the other payment is mentioned where it took the funds", () => {

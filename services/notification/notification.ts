@@ -1,4 +1,4 @@
-/** What the user is told when a payment has ended. It decides nothing about money: one message a payment, once. */
+/** What the user is told when a payment or a refund has ended: one message each, once. Decides nothing about money. */
 import type { Message } from "../../shared/contract/envelope.ts"
 import { type Currency, format, type Minor } from "../../shared/contract/money.ts"
 import type { Failure } from "../../shared/contract/payment.ts"
@@ -13,10 +13,13 @@ export const initial: State = { told: false }
 type Notice = Extract<NotificationCommand, { readonly type: "NotifyUser" }>["data"]
 
 export const decide = (state: State, message: Message, _now: number): Decision<NotificationEvent> => {
-  if (message.type !== "NotifyUser" || state.told) return { events: [] }
+  if (message.type !== "NotifyUser") return { events: [] }
   const notice = message.data as Notice
-  const { payment_id, user_id } = notice
-  return { events: [{ type: "UserNotified", data: { payment_id, user_id, ...words(notice) } }] }
+  // The end of the payment is told once; each refund has a command of its own, which comes once.
+  if (state.told && notice.refund_id === undefined) return { events: [] }
+  const { payment_id, user_id, refund_id } = notice
+  const about = { payment_id, user_id, ...(refund_id !== undefined && { refund_id }) }
+  return { events: [{ type: "UserNotified", data: { ...about, ...words(notice) } }] }
 }
 
 export const evolve = (): State => ({ told: true })
@@ -26,7 +29,8 @@ const words = ({
   outcome,
   amount,
   currency,
-  failure
+  failure,
+  refund_failure
 }: Notice): { readonly title: string; readonly message: string } => {
   const sum = format(amount, currency)
   switch (outcome) {
@@ -34,6 +38,13 @@ const words = ({
       return { title: "Payment completed", message: `Your payment of ${sum} went through.` }
     case "cancelled":
       return { title: "Payment cancelled", message: `Your payment of ${sum} was cancelled. Nothing was charged.` }
+    case "refunded":
+      return { title: "Refund received", message: `${sum} of your payment went back into your wallet.` }
+    case "refund_failed": {
+      const why = refund_failure === undefined ? "" : ` (${refund_failure.reason})`
+      const message = `A refund of ${sum} was refused${why}. Please ask the merchant for another way.`
+      return { title: "Refund failed", message }
+    }
     case "failed":
       return {
         title: "Payment failed",

@@ -4,6 +4,7 @@ import { Metadata } from "../../shared/contract/catalogue.ts"
 import type { Message } from "../../shared/contract/envelope.ts"
 import { Currency, Minor } from "../../shared/contract/money.ts"
 import { Failure, PaymentCommands, type PaymentEvent } from "../../shared/contract/payment.ts"
+import { RefundFailure } from "../../shared/contract/refund.ts"
 import { type Decider, NOTHING } from "../../shared/runtime/decider.ts"
 import { decide, evolve, type Settings, type State } from "./payment.ts"
 import { postings, project } from "./projections.ts"
@@ -12,6 +13,17 @@ const commands: ReadonlySet<string> = new Set([...Object.keys(PaymentCommands), 
 
 const route = (message: Message): string | undefined =>
   commands.has(message.type) && message.subject.startsWith("payment-") ? message.subject : undefined
+
+const StoredRefund = Schema.Struct({
+  id: Schema.String,
+  amount: Minor,
+  status: Schema.Literals(["pending", "succeeded", "failed"]),
+  reason: Schema.optional(Schema.String),
+  providerReference: Schema.optional(Schema.String),
+  failure: Schema.optional(RefundFailure),
+  requestedAt: Schema.Finite,
+  endedAt: Schema.optional(Schema.Finite)
+})
 
 const Stored = Schema.UndefinedOr(
   Schema.Struct({
@@ -37,7 +49,8 @@ const Stored = Schema.UndefinedOr(
     provider: Schema.optional(Schema.String),
     providerReference: Schema.optional(Schema.String),
     failure: Schema.optional(Failure),
-    endedAt: Schema.optional(Schema.Finite)
+    endedAt: Schema.optional(Schema.Finite),
+    refunds: Schema.optional(Schema.Array(StoredRefund))
   })
 )
 
@@ -53,5 +66,6 @@ export const paymentDecider = (settings: Settings): Decider<State, PaymentEvent>
   wakeAt: () => undefined,
   postings,
   project,
-  snapshot: { schema: 1, codec: Stored }
+  snapshot: { schema: 1, codec: Stored },
+  size: (state) => state?.refunds?.length ?? 0
 })

@@ -4,7 +4,7 @@ import { type Currency, minor } from "../../shared/contract/money.ts"
 import type { Failure } from "../../shared/contract/payment.ts"
 import { decide, evolve, type Payment, type State, type Status } from "./payment.ts"
 
-const settings = { maxPaymentAmount: 500n, maxPaymentAmountOf: new Map([["casino", 50n]]) }
+const settings = { maxPaymentAmount: 500n, maxPaymentAmountOf: new Map([["casino", 50n]]), maxRefundsPerPayment: 3 }
 const payment: Payment = {
   status: "INITIATED",
   walletId: "w",

@@ -7,12 +7,15 @@ import { type Currency, format, type Minor } from "../../shared/contract/money.t
 import type { Failure, PaymentCommand, PaymentEvent } from "../../shared/contract/payment.ts"
 import type { TimerFired } from "../../shared/contract/timer.ts"
 import type { Decision } from "../../shared/runtime/decider.ts"
+import { confirmRefund, evolveRefund, failRefund, type Refund, requestRefund } from "./refunds.ts"
 
 export interface Settings {
   /** Most a single payment may move, in minor units of its currency. */
   readonly maxPaymentAmount: bigint
   /** The same per merchant, where a merchant has its own rule. */
   readonly maxPaymentAmountOf: ReadonlyMap<string, bigint>
+  /** Refunds a payment may have in all, failed ones included: they are remembered in its state. */
+  readonly maxRefundsPerPayment: number
 }
 
 export type Status =
@@ -40,6 +43,8 @@ export interface Payment {
   readonly providerReference?: string | undefined
   readonly failure?: Failure | undefined
   readonly endedAt?: number | undefined
+  /** In the order in which they were asked for; absent: none was. */
+  readonly refunds?: ReadonlyArray<Refund> | undefined
 }
 /** undefined: the payment was never initiated. */
 export type State = Payment | undefined
@@ -79,6 +84,12 @@ export const decide =
           : illegal(state.status, command.type)
       case "RequestPaymentCancel":
         return requestCancel(state, command.data)
+      case "RequestRefund":
+        return requestRefund(state, command.data, settings)
+      case "ConfirmRefund":
+        return confirmRefund(state, command.data)
+      case "MarkRefundAsFailed":
+        return failRefund(state, command.data)
     }
   }
 
@@ -162,8 +173,10 @@ export const evolve = (state: State, event: Recorded<PaymentEvent>): State => {
       return { ...state, cancelRequested: true }
     case "PaymentCancelled":
       return { ...state, status: "CANCELLED", endedAt: event.time }
+    case "RefundRequested":
     case "PaymentRefunded":
-      return { ...state, status: event.data.status }
+    case "RefundFailed":
+      return evolveRefund(state, event)
     case "ConcurrentPaymentDetected":
       return state
   }

@@ -3,19 +3,44 @@ import { Schema } from "effect"
 import type { Message, Recorded } from "../../shared/contract/envelope.ts"
 import { Failure, type PaymentEvent } from "../../shared/contract/payment.ts"
 import type { Posting, Projected } from "../../shared/runtime/decider.ts"
-import type { State } from "./payment.ts"
-import { paymentsTable } from "./store.ts"
+import type { Payment, State } from "./payment.ts"
+import { refundsOf } from "./refunds.ts"
+import { paymentsTable, refundsTable } from "./store.ts"
 
 export const CLEARING = "payments:clearing"
 
-/** The merchant is paid when the charge is known and kept: clearing → merchant. */
-export const postings = (event: Recorded<PaymentEvent>): ReadonlyArray<Posting> => {
-  if (event.type !== "PaymentCompleted") return []
-  const { payment_id, merchant_id, amount, currency } = event.data
-  return [
-    { source: CLEARING, destination: `merchant:${merchant_id}`, amount, currency, kind: "confirm", payment_id, ref: "" }
-  ]
+/** Between a refund that was asked for and its end: no longer the merchant's, not yet the user's. */
+export const REFUNDS_CLEARING = "refunds:clearing"
+
+interface Ids {
+  readonly payment_id: string
+  readonly refund_id: string
 }
+
+/** The merchant is paid when the charge is known and kept; what he refunds is set aside before a provider is asked. */
+export const postings = (event: Recorded<PaymentEvent>): ReadonlyArray<Posting> => {
+  switch (event.type) {
+    case "PaymentCompleted": {
+      const { payment_id, merchant_id, amount, currency } = event.data
+      const [source, destination] = [CLEARING, merchant(merchant_id)]
+      return [{ source, destination, amount, currency, kind: "confirm", payment_id, ref: "" }]
+    }
+    case "RefundRequested": {
+      const { payment_id, refund_id: ref, merchant_id, amount, currency } = event.data
+      const [source, destination] = [merchant(merchant_id), REFUNDS_CLEARING]
+      return [{ source, destination, amount, currency, kind: "refund_reserve", payment_id, ref }]
+    }
+    case "RefundFailed": {
+      const { payment_id, refund_id: ref, merchant_id, amount, currency } = event.data
+      const [source, destination] = [REFUNDS_CLEARING, merchant(merchant_id)]
+      return [{ source, destination, amount, currency, kind: "refund_release", payment_id, ref }]
+    }
+    default:
+      return []
+  }
+}
+
+const merchant = (id: string): string => `merchant:${id}`
 
 /** VALIDATED is left out: it lives for milliseconds, and `payment.progress` shows what came after. */
 const SHOWN: ReadonlySet<PaymentEvent["type"]> = new Set([
@@ -30,7 +55,12 @@ const encodeFailure = Schema.encodeSync(Failure)
 const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value))
 
 export const project = (state: State, event: Recorded<PaymentEvent>, cause: Message): ReadonlyArray<Projected> => {
-  if (state === undefined || !SHOWN.has(event.type)) return []
+  if (state === undefined) return []
+  const refund = "refund_id" in event.data ? refundRow(state, event.data, event.time, cause) : []
+  return SHOWN.has(event.type) ? [paymentRow(state, event, cause), ...refund] : refund
+}
+
+const paymentRow = (state: Payment, event: Recorded<PaymentEvent>, cause: Message): Projected => {
   const row = {
     id: event.data && "payment_id" in event.data ? event.data.payment_id : "",
     tenant: cause.tenant,
@@ -50,5 +80,32 @@ export const project = (state: State, event: Recorded<PaymentEvent>, cause: Mess
     completed_at: state.endedAt ?? null,
     updated_at: event.time
   }
-  return [{ table: paymentsTable, row }]
+  return { table: paymentsTable, row }
+}
+
+const refundRow = (
+  state: Payment,
+  { payment_id, refund_id: id }: Ids,
+  updated_at: number,
+  cause: Message
+): ReadonlyArray<Projected> => {
+  const refund = refundsOf(state).find((each) => each.id === id)
+  if (refund === undefined) return []
+  const row = {
+    id,
+    payment_id,
+    tenant: cause.tenant,
+    user_id: state.userId,
+    amount: refund.amount,
+    currency: state.currency,
+    status: refund.status,
+    reason: refund.reason ?? null,
+    provider: state.provider ?? null,
+    provider_reference: refund.providerReference ?? null,
+    failure: json(refund.failure),
+    created_at: refund.requestedAt,
+    completed_at: refund.endedAt ?? null,
+    updated_at
+  }
+  return [{ table: refundsTable, row }]
 }

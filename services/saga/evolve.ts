@@ -1,6 +1,7 @@
 /** What each event makes of the saga. */
 import type { Recorded } from "../../shared/contract/envelope.ts"
 import type { SagaEvent } from "../../shared/contract/saga.ts"
+import { isRefundEvent } from "./refund.ts"
 import type { Saga, Settings, State } from "./state.ts"
 import { story } from "./story.ts"
 
@@ -15,7 +16,7 @@ export const evolve =
 
 const changed = (settings: Settings, state: State, event: Recorded<SagaEvent>): State => {
   if (event.type === "SagaStarted") return started(event, settings)
-  if (state === undefined) return undefined
+  if (state === undefined || isRefundEvent(event)) return state
   const stepDeadline = event.time + settings.stepTimeoutMs
   const restarted = { ...state, stepDeadline, recoveries: 0, parked: false, waitsFor: undefined }
   switch (event.type) {

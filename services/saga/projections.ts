@@ -5,8 +5,9 @@ import { Failure } from "../../shared/contract/payment.ts"
 import type { SagaEvent } from "../../shared/contract/saga.ts"
 import type { Projected } from "../../shared/runtime/decider.ts"
 import { sagaProgress } from "../../shared/runtime/progress.ts"
+import { findRefund, isRefundEvent, type RefundEvent } from "./refund.ts"
 import { isOpen, type Saga, type State } from "./state.ts"
-import { sagasTable } from "./store.ts"
+import { refundsTable, sagasTable } from "./store.ts"
 import { story } from "./story.ts"
 
 /**
@@ -19,6 +20,7 @@ const encodeFailure = Schema.encodeSync(Failure)
 
 export const project = (state: State, event: Recorded<SagaEvent>, cause: Message): ReadonlyArray<Projected> => {
   if (state === undefined) return []
+  if (isRefundEvent(event)) return refundRow(state, event, cause)
   const { payment_id } = state.order
   if (event.type === "SagaStepCompleted") {
     const shows = story[event.data.step].shows
@@ -56,4 +58,15 @@ const shownStatus = ({ status, parked }: Saga): string =>
 const waits = ({ recoveries, waitsFor, waitingSince, closing, status }: Saga): string | null => {
   if (!isOpen({ status }) || (recoveries === 0 && waitsFor === undefined && !closing)) return null
   return JSON.stringify({ recoveries, reason: waitsFor, since: waitingSince, closing })
+}
+
+const refundRow = (state: Saga, event: Recorded<RefundEvent>, cause: Message): ReadonlyArray<Projected> => {
+  const refund = findRefund(state, event.data.refund_id)
+  if (refund === undefined) return []
+  const { payment_id, refund_id, user_id } = refund.order
+  const { status, step, failure, parked, startedAt: started_at } = refund
+  const told = failure === undefined ? null : JSON.stringify(failure)
+  const of = { refund_id, payment_id, tenant: cause.tenant, user_id }
+  const row = { ...of, status, step, failure: told, parked, started_at, updated_at: event.time }
+  return [{ table: refundsTable, row }]
 }

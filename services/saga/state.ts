@@ -2,6 +2,7 @@
 import type { Failure } from "../../shared/contract/payment.ts"
 import type { SagaEvent, Step } from "../../shared/contract/saga.ts"
 import type { Decision } from "../../shared/runtime/decider.ts"
+import type { Refund } from "./refund.ts"
 import type { Order } from "./story.ts"
 
 export interface Settings {
@@ -43,6 +44,8 @@ export interface Saga {
   readonly stuckTold: boolean
   /** Recoveries helped nothing and a person was paged; an answer that comes all the same still counts. */
   readonly parked: boolean
+  /** Refunds of the payment, run by refund.ts; absent: none was asked for. */
+  readonly refunds?: ReadonlyArray<Refund> | undefined
   /** This event ended its being parked, so that its row must be written. */
   readonly unparked?: boolean | undefined
 }

@@ -8,6 +8,7 @@ import { holdsTable, ownersTable, walletsTable } from "./store.ts"
 import { available, type State, type Wallet } from "./wallet.ts"
 
 export const CLEARING = "payments:clearing"
+export const REFUNDS_CLEARING = "refunds:clearing"
 export const FUNDING = "funding"
 /** What is available. */
 export const account = (walletId: string): string => `wallet:${walletId}`
@@ -46,6 +47,11 @@ export const postings = (event: Recorded<WalletEvent>): ReadonlyArray<Posting> =
     case "HoldVoided":
     case "HoldExpired":
       return [holdPosting(event)]
+    case "WalletRefundReceived": {
+      const { wallet_id, payment_id, refund_id: ref, amount, currency } = event.data
+      const [source, destination] = [REFUNDS_CLEARING, account(wallet_id)]
+      return [{ source, destination, amount, currency, kind: "refund_credit", payment_id, ref }]
+    }
     default:
       return []
   }

@@ -94,6 +94,8 @@ const decideOpen = (settings: Settings, state: State, command: Command, now: num
       return deduct(state, command, settings)
     case "RefundWalletBalance":
       return refund(state, command)
+    case "CreditRefund":
+      return creditRefund(state, command.data)
     case "LockWallet":
       if (state === undefined) return absent
       return state.locked ? nothing : append({ type: "WalletLocked", data: command.data })
@@ -165,6 +167,18 @@ const refund = (state: State, { data }: RefundCommand): Decided => {
   return append({ type: "WalletRefunded", data: movement })
 }
 
+type RefundCredit = Extract<WalletCommand, { readonly type: "CreditRefund" }>["data"]
+
+/**
+ * Money of a payment that its provider has given back. The command's id is the refund's for ever, so it comes once, and
+ * the posting's key guards that; a locked wallet takes it too (DECISIONS D1.5).
+ */
+const creditRefund = (state: State, data: RefundCredit): Decided => {
+  if (state === undefined) return absent
+  const balance = add(state.balance, data.amount)
+  return append({ type: "WalletRefundReceived", data: { ...data, balance, available: subtract(balance, state.held) } })
+}
+
 interface Lack {
   readonly code: FundsRefusal
   readonly concurrent_payment_id?: string
@@ -205,6 +219,7 @@ export const evolve =
       remember(state.deductions, payment, { amount, status, time: event.time, version: event.version }, rememberMs)
     switch (event.type) {
       case "WalletCredited":
+      case "WalletRefundReceived":
         return { ...wallet, balance: event.data.balance }
       case "WalletDeducted": {
         const { balance, amount, payment_id } = event.data

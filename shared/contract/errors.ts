@@ -127,6 +127,13 @@ export const ERRORS = {
     "No such hold",
     "Check the id; a hold that was refused was never made, and holds of other tenants are not visible."
   ),
+  REFUND_NOT_FOUND: problem(
+    404,
+    "validation",
+    false,
+    "No such refund",
+    "Check the id; refunds of other tenants are not visible."
+  ),
   METHOD_NOT_ALLOWED: problem(405, "validation", false, "The method is not allowed here", "See the Allow header."),
   WALLET_EXISTS: problem(
     409,
@@ -186,6 +193,13 @@ export const ERRORS = {
     "The hold has expired",
     "What was left of it is back in the wallet; place a new one."
   ),
+  PAYMENT_NOT_REFUNDABLE: problem(
+    409,
+    "conflict",
+    false,
+    "The payment cannot be refunded",
+    "Only a completed payment can; cancel one that is still open."
+  ),
   VERSION_CONFLICT: problem(409, "conflict", true, "Too many writers at once", "Send the same request again."),
   BODY_TOO_LARGE: problem(413, "validation", false, "The body is too large", "Send at most 64 KiB."),
   UNSUPPORTED_MEDIA_TYPE: problem(
@@ -201,6 +215,20 @@ export const ERRORS = {
     false,
     "The key was used for another request",
     "Use a new key for a new request."
+  ),
+  REFUND_EXCEEDS_REMAINDER: problem(
+    422,
+    "business",
+    false,
+    "The refund is more than what is left of the payment",
+    "Ask for at most refundable_amount; refunds that are pending count."
+  ),
+  REFUND_LIMIT_REACHED: problem(
+    422,
+    "business",
+    false,
+    "The payment has as many refunds as it may have",
+    "Pay the user by other means, or ask support."
   ),
   LIMIT_EXCEEDED: problem(
     422,

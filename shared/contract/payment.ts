@@ -2,6 +2,7 @@
 import { Schema } from "effect"
 import { type About, EXAMPLE, entry, type FactOf, Metadata, Time } from "./catalogue.ts"
 import { Currency, Minor } from "./money.ts"
+import { PaymentRefundCommands, PaymentRefundEvents } from "./refund.ts"
 
 /** Where a payment failed (MISSION 3, PaymentFailed.failure_stage). */
 export const FailureStage = Schema.Literals([
@@ -170,25 +171,7 @@ export const PaymentEvents = {
     { payment_id: Schema.String, reason: Schema.String },
     { payment_id: EXAMPLE.payment, reason: "ordered twice" }
   ),
-  PaymentRefunded: entry(
-    about("a refund of the payment is done at its provider", ["metrics", "notification"]),
-    {
-      payment_id: Schema.String,
-      refund_id: Schema.String,
-      amount: Minor,
-      currency: Currency,
-      refunded_total: Minor,
-      status: Schema.Literals(["PARTIALLY_REFUNDED", "REFUNDED"])
-    },
-    {
-      payment_id: EXAMPLE.payment,
-      refund_id: EXAMPLE.other,
-      amount: "40000",
-      currency: "USD",
-      refunded_total: "40000",
-      status: "PARTIALLY_REFUNDED"
-    }
-  )
+  ...PaymentRefundEvents
 } as const
 export type PaymentEvent = FactOf<typeof PaymentEvents>
 
@@ -218,6 +201,7 @@ export const PaymentCommands = {
     command("POST /payments/{id}/cancel", "api"),
     { payment_id: Schema.String, reason: Schema.String },
     { payment_id: EXAMPLE.payment, reason: "ordered twice" }
-  )
+  ),
+  ...PaymentRefundCommands
 } as const
 export type PaymentCommand = FactOf<typeof PaymentCommands>

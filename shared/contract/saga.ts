@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { type About, EXAMPLE, entry, type FactOf, Time } from "./catalogue.ts"
 import { Currency, Minor } from "./money.ts"
 import { Failure } from "./payment.ts"
+import { RefundFailure, SagaRefundEvents } from "./refund.ts"
 
 export const Step = Schema.Literals([
   "ValidatePayment",
@@ -117,7 +118,8 @@ export const SagaEvents = {
       compensating: Schema.optionalKey(Schema.Boolean)
     },
     { ...exampleStep, reason: "no answer after 3 recoveries", compensating: true }
-  )
+  ),
+  ...SagaRefundEvents
 } as const
 export type SagaEvent = FactOf<typeof SagaEvents>
 
@@ -157,10 +159,13 @@ export const NotificationCommands = {
     {
       payment_id: Schema.String,
       user_id: Schema.String,
-      outcome: Schema.Literals(["completed", "failed", "cancelled"]),
+      outcome: Schema.Literals(["completed", "failed", "cancelled", "refunded", "refund_failed"]),
+      /** The payment's, or the refund's where it is about one. */
       amount: Minor,
       currency: Currency,
-      failure: Schema.optionalKey(Failure)
+      failure: Schema.optionalKey(Failure),
+      refund_id: Schema.optionalKey(Schema.String),
+      refund_failure: Schema.optionalKey(RefundFailure)
     },
     { payment_id: EXAMPLE.payment, user_id: "ana", outcome: "completed", amount: "100000", currency: "USD" }
   )
@@ -176,7 +181,13 @@ export const NotificationEvents = {
       consumers: ["metrics"],
       trigger: "the user's message is stored"
     },
-    { payment_id: Schema.String, user_id: Schema.String, title: Schema.String, message: Schema.String },
+    {
+      payment_id: Schema.String,
+      user_id: Schema.String,
+      refund_id: Schema.optionalKey(Schema.String),
+      title: Schema.String,
+      message: Schema.String
+    },
     {
       payment_id: EXAMPLE.payment,
       user_id: "ana",

@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { type About, EXAMPLE, entry, type FactOf, Metadata, Time } from "./catalogue.ts"
 import { HoldCommands, HoldEvents } from "./holds.ts"
 import { Currency, Minor } from "./money.ts"
+import { WalletRefundCommands, WalletRefundEvents } from "./refund.ts"
 
 const about = (trigger: string, consumers: About["consumers"] = ["metrics"]): About => ({
   version: 1,
@@ -124,7 +125,8 @@ export const WalletEvents = {
     { wallet_id: Schema.String, reason: Schema.String },
     { wallet_id: EXAMPLE.wallet, reason: "phone found" }
   ),
-  ...HoldEvents
+  ...HoldEvents,
+  ...WalletRefundEvents
 } as const
 export type WalletEvent = FactOf<typeof WalletEvents>
 
@@ -185,6 +187,7 @@ export const WalletCommands = {
     { wallet_id: Schema.String, reason: Schema.String },
     { wallet_id: EXAMPLE.wallet, reason: "phone found" }
   ),
-  ...HoldCommands
+  ...HoldCommands,
+  ...WalletRefundCommands
 } as const
 export type WalletCommand = FactOf<typeof WalletCommands>

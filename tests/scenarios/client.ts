@@ -22,6 +22,19 @@ export interface Payment {
   readonly provider_reference: string | null
   readonly failure: { readonly stage: string; readonly code: string; readonly details: Facts } | null
   readonly processing?: { readonly reason: string; readonly since: string }
+  readonly refunded_amount: number
+  readonly completed_at: string | null
+}
+
+export interface Refund {
+  readonly id: string
+  readonly payment_id: string
+  readonly amount: number
+  readonly currency: string
+  readonly status: "pending" | "succeeded" | "failed"
+  readonly provider: string | null
+  readonly provider_reference: string | null
+  readonly failure: { readonly code: string; readonly message: string } | null
   readonly completed_at: string | null
 }
 
@@ -62,6 +75,7 @@ const bodyOf = <A>(answer: Answer, status: number): A => {
   return JSON.parse(answer.text) as A
 }
 export const paymentOf = (answer: Answer, status = 201): Payment => bodyOf<Payment>(answer, status)
+export const refundOf = (answer: Answer, status = 201): Refund => bodyOf<Refund>(answer, status)
 export const walletOf = (answer: Answer, status = 200): Wallet => bodyOf<Wallet>(answer, status)
 export const holdOf = (answer: Answer, status = 200): Hold => bodyOf<Hold>(answer, status)
 export const problemOf = (answer: Answer, status: number): Problem => {
@@ -149,9 +163,11 @@ export const apiAt = (at: () => string, apiKey: string) => {
     post(`/api/v1/holds/${hold}/capture`, body, { key: unique("capture"), ...asking })
   const voidHold = (hold: string, asking: Asking = {}) => post(`/api/v1/holds/${hold}/void`, undefined, asking)
   const holdNow = async (id: string) => holdOf(await get(`/api/v1/holds/${id}`))
+  const refund = (payment: string, body: unknown = {}, asking: Asking = {}) =>
+    post(`/api/v1/payments/${payment}/refunds`, body, { key: unique("refund"), prefer: "wait=20", ...asking })
   const wallet = async (id: string) => walletOf(await get(`/api/v1/wallets/${id}`))
   const payment = async (id: string) => paymentOf(await get(`/api/v1/payments/${id}`), 200)
-  return { get, post, credit, open, pay, hold, capture, voidHold, holdNow, wallet, payment }
+  return { get, post, credit, open, pay, refund, hold, capture, voidHold, holdNow, wallet, payment }
 }
 
 export type Provider = "stripe" | "paypal"

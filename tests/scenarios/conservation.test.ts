@@ -55,7 +55,7 @@ test("conservation: a charge that our book does not know, and a payment that say
   expect(await planted(kind(account, "lost"), kind("lost", account))).toContain("our book says 0, the provider 4000")
   const set = (status: string) => `update payment.payments set status = '${status}' where id = '${paid.id}'`
   expect(await planted(set("FAILED"), set("COMPLETED"))).toContain(
-    `payment ${paid.id} is FAILED and keeps charges: stripe 4000 USD`
+    `payment ${paid.id} is FAILED and keeps charges: stripe USD 4000`
   )
 })
 

@@ -12,17 +12,21 @@ interface Expected {
   readonly deadLetters?: number
   /** Payments that a test leaves open on purpose. */
   readonly open?: number
+  /** Refunds that a test leaves pending on purpose. */
+  readonly pending?: number
 }
 
-const ENDED = ["COMPLETED", "FAILED", "CANCELLED"]
+const KEPT = ["COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED"]
+const ENDED = [...KEPT, "FAILED", "CANCELLED"]
 
 /** At rest nothing is under way any more, and every user whose payment has ended was told. */
 export const violations = async ({ sql, sim }: Platform, expected: Expected = {}): Promise<ReadonlyArray<string>> => {
-  const { open = 0, deadLetters = 0 } = expected
+  const { open = 0, pending = 0, deadLetters = 0 } = expected
   await eventually(
     "the platform comes to rest",
     () => underWay(sql),
-    (now) => now.payments === open && now.sagas === open && now.attempts <= open && now.untold === 0
+    (now) =>
+      now.payments === open && now.sagas === open && now.attempts <= open && now.refunds === pending && now.untold === 0
   )
   const dead = Number((await sql`select count(*) from bus.dead_letters where status = 'dead'`)[0]?.["count"])
   return [
@@ -30,19 +34,25 @@ export const violations = async ({ sql, sim }: Platform, expected: Expected = {}
     ...(await wallets(sql)),
     ...(await holds(sql)),
     ...(await clearing(sql)),
+    ...(await refundsClearing(sql)),
+    ...(await merchants(sql)),
     ...(await streams(sql)),
     ...(await charges(sql, await sim.ledger()))
   ]
 }
 
 const underWay = async (sql: Sql) => {
-  const [row] = await sql<[{ payments: number; sagas: number; attempts: number; untold: number }]>`select
+  const [row] = await sql<
+    [{ payments: number; sagas: number; attempts: number; refunds: number; untold: number }]
+  >`select
     (select count(*)::int from payment.payments where status <> all(${ENDED})) as payments,
     (select count(*)::int from saga.sagas where status not in ('COMPLETED', 'FAILED')) as sagas,
     (select count(*)::int from gateway.attempts
       where status in ('STARTED', 'UNKNOWN', 'PENDING', 'REVIEW', 'REVERSING')) as attempts,
+    (select count(*)::int from payment.refunds where status = 'pending') as refunds,
     (select count(*)::int from payment.payments p where status = any(${ENDED}) and
-      (select count(*) from notification.notifications n where n.payment_id = p.id) <> 1) as untold`
+      (select count(*) from notification.notifications n where n.payment_id = p.id) <>
+        1 + (select count(*) from payment.refunds r where r.payment_id = p.id and r.status <> 'pending')) as untold`
   return row
 }
 
@@ -114,40 +124,73 @@ const clearing = async (sql: Sql): Promise<ReadonlyArray<string>> => {
     .map(({ currency, holds, open }) => `clearing holds ${holds} ${currency}, open payments are ${open}`)
 }
 
+/** What is set aside for refunds belongs to those that are pending. */
+const refundsClearing = async (sql: Sql): Promise<ReadonlyArray<string>> => {
+  const rows = await sql<Array<{ currency: string; holds: bigint; pending: bigint }>>`
+    with ${book(sql)}, pending as (select r.currency, sum(r.amount)::bigint as amount from payment.refunds r
+      where r.status = 'pending' group by r.currency)
+    select currency, coalesce(b.holds, 0) as holds, coalesce(p.amount, 0) as pending
+    from (select * from book where account = 'refunds:clearing') b full join pending p using (currency)`
+  return rows
+    .filter(({ holds, pending }) => holds !== pending)
+    .map(({ currency, holds, pending }) => `refunds clearing holds ${holds} ${currency}, pending are ${pending}`)
+}
+
+/** A merchant has what was paid to him or captured, less what went back or is set aside to go back. */
+const merchants = async (sql: Sql): Promise<ReadonlyArray<string>> => {
+  const rows = await sql<Array<{ account: string; currency: string; holds: bigint; due: bigint }>>`
+    with ${book(sql)}, part as (
+      select 'merchant:' || p.merchant_id as account, p.currency, p.amount - coalesce((select sum(r.amount)
+        from payment.refunds r where r.payment_id = p.id and r.status <> 'failed'), 0) as amount
+        from payment.payments p where p.status = any(${KEPT})
+      union all select destination, currency, amount from ledger.postings where kind = 'capture'),
+    due as (select account, currency, sum(amount)::bigint as due from part group by account, currency)
+    select account, currency, coalesce(b.holds, 0) as holds, coalesce(d.due, 0) as due
+    from (select * from book where account like 'merchant:%') b full join due d using (account, currency)`
+  return rows
+    .filter(({ holds, due }) => holds !== due)
+    .map(({ account, currency, holds, due }) => `${account} holds ${holds} ${currency}, due are ${due}`)
+}
+
 const streams = async (sql: Sql): Promise<ReadonlyArray<string>> => {
   const rows = await sql<Array<{ stream: string }>>`
     select stream from journal.events group by tp, stream having count(*) <> max(version) or min(version) <> 1`
   return rows.map(({ stream }) => `${stream} is not contiguous`)
 }
 
-/** The providers' own ledger decides what was charged: once for a completed payment, nothing kept for others. */
+/** The providers' own ledger decides what is kept: a completed payment's charge less its refunds, else nothing. */
 const charges = async (sql: Sql, ledger: ReadonlyArray<Movement>): Promise<ReadonlyArray<string>> => {
   const taken = new Map<string, bigint>()
-  const kept = new Map<string, Array<string>>()
+  const kept = new Map<string, Map<string, bigint>>()
+  const add = (to: Map<string, bigint>, key: string, amount: bigint) => to.set(key, (to.get(key) ?? 0n) + amount)
   for (const { provider, kind, payment_id, amount, currency } of ledger) {
     if (kind === "void") continue
-    const sign = kind === "charge" ? 1n : -1n
-    const account = `provider:${provider}:charged ${currency}`
-    taken.set(account, (taken.get(account) ?? 0n) + sign * BigInt(amount))
-    const charge = `${provider} ${amount} ${currency}`
-    const of = kept.get(payment_id ?? "") ?? []
-    kept.set(payment_id ?? "", kind === "charge" ? [...of, charge] : of.toSpliced(of.indexOf(charge), 1))
+    const moved = kind === "charge" ? BigInt(amount) : -BigInt(amount)
+    add(taken, `provider:${provider}:charged ${currency}`, moved)
+    const of = kept.get(payment_id ?? "") ?? new Map<string, bigint>()
+    kept.set(payment_id ?? "", of)
+    add(of, `${provider} ${currency}`, moved)
   }
+  const told = (of: ReadonlyMap<string, bigint> = new Map()) =>
+    [...of].flatMap(([where, amount]) => (amount === 0n ? [] : `${where} ${amount}`)).join(", ")
   const found: Array<string> = []
-  const payments = await sql<Array<{ id: string; is: string; owes: string }>>`
-    select id::text, status as is, provider || ' ' || amount || ' ' || currency as owes from payment.payments`
-  for (const { id, is, owes } of payments) {
-    const has = (kept.get(id) ?? []).join(", ")
-    if (has !== (is === "COMPLETED" ? owes : "")) found.push(`payment ${id} is ${is} and keeps charges: ${has}`)
+  const payments = await sql<Array<{ id: string; is: string; at: string; owes: bigint }>>`
+    select p.id::text, p.status as is, p.provider || ' ' || p.currency as at, (p.amount - coalesce((select sum(r.amount)
+      from payment.refunds r where r.payment_id = p.id and r.status = 'succeeded'), 0))::bigint as owes
+    from payment.payments p`
+  for (const { id, is, at, owes } of payments) {
+    const has = told(kept.get(id))
+    if (has !== (KEPT.includes(is) ? told(new Map([[at, owes]])) : ""))
+      found.push(`payment ${id} is ${is} and keeps charges: ${has}`)
     kept.delete(id)
   }
-  for (const [id, charges] of kept) if (charges.length > 0) found.push(`charged for unknown payment ${id}: ${charges}`)
+  for (const [id, of] of kept) if (told(of) !== "") found.push(`charged for unknown payment ${id}: ${told(of)}`)
   const books = await sql<Array<{ account: string; holds: bigint }>>`
     with ${book(sql)} select account || ' ' || currency as account, holds from book where account like '%:charged'`
-  const told = new Map(books.map(({ account, holds }) => [account, holds]))
-  for (const account of new Set([...taken.keys(), ...told.keys()])) {
-    const [ours, theirs] = [told.get(account) ?? 0n, taken.get(account) ?? 0n]
-    if (ours !== theirs) found.push(`${account}: our book says ${ours}, the provider ${theirs}`)
+  const ours = new Map(books.map(({ account, holds }) => [account, holds]))
+  for (const account of new Set([...taken.keys(), ...ours.keys()])) {
+    const [says, theirs] = [ours.get(account) ?? 0n, taken.get(account) ?? 0n]
+    if (says !== theirs) found.push(`${account}: our book says ${says}, the provider ${theirs}`)
   }
   return found
 }

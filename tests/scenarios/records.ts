@@ -18,15 +18,15 @@ export const streamOf = ({ sql }: Platform, stream: string): Promise<ReadonlyArr
 export const eventsOfType = ({ sql }: Platform, type: string): Promise<ReadonlyArray<Stored>> =>
   read(sql`select type, version, body from journal.events where type = ${type} order by body::json ->> 'time'`)
 
-/** Waits for the message that tells the user, and answers all there are. */
-export const toldTo = ({ sql }: Platform, payment: string) =>
+/** Waits for the messages that tell the user, and answers all there are. */
+export const toldTo = ({ sql }: Platform, payment: string, messages = 1) =>
   eventually(
     `the user of ${payment} is told`,
     async () => [
       ...(await sql<Array<{ title: string; message: string }>>`
         select title, message from notification.notifications where payment_id = ${payment}`)
     ],
-    ({ length }) => length > 0
+    ({ length }) => length >= messages
   )
 
 export const countOf = async (sql: Sql, what: "journal.events" | "ledger.postings" | "payment.payments") =>

@@ -3,7 +3,7 @@
  * or not at all. What is charged is decided apart from what the caller hears: that is where double charges come from.
  */
 import { Effect } from "effect"
-import type { Answer, ProviderCall } from "../../services/gateway/calls.ts"
+import type { Answer, ProviderCall, RefundAnswer, RefundCall } from "../../services/gateway/calls.ts"
 import type { Provider } from "../../shared/contract/gateway.ts"
 
 export interface Hostility {
@@ -23,9 +23,18 @@ interface Charge {
   status: "none" | "charged" | "declined" | "cancelled" | "refunded"
 }
 
+interface Refund {
+  readonly payment: string
+  readonly provider: Provider
+  readonly amount: bigint
+  status: "pending" | "done" | "refused"
+}
+
 export class Providers {
   /** By attempt, for a key belongs to an attempt. */
   readonly charges = new Map<string, Charge>()
+  /** By key: a refund has one for ever. */
+  readonly refunds = new Map<string, Refund>()
   private readonly random: () => number
   hostility: Hostility
 
@@ -47,6 +56,29 @@ export class Providers {
       const heard: Answer = silent || answer === undefined ? { outcome: "unknown", reason: "timeout" } : answer
       return Effect.delay(Effect.succeed(heard), Math.floor(this.random() * latencyMs))
     })
+  }
+
+  /** What the caller hears is drawn apart from what is done; a refund is done once a key, and refused for good once. */
+  refund(call: RefundCall): Effect.Effect<RefundAnswer> {
+    return Effect.suspend(() => {
+      const { silence, executed, latencyMs } = this.hostility
+      const silent = this.random() < silence
+      const done = silent && this.random() >= executed ? undefined : this.giveBack(call)
+      const heard: RefundAnswer = silent || done === undefined ? { outcome: "unknown", code: "timeout" } : done
+      return Effect.delay(Effect.succeed(heard), Math.floor(this.random() * latencyMs))
+    })
+  }
+
+  private giveBack({ idempotency_key: key, payment_id, provider, amount }: RefundCall): RefundAnswer {
+    let known = this.refunds.get(key)
+    if (known === undefined) {
+      const refused = this.random() < this.hostility.decline
+      const status = refused ? "refused" : this.random() < this.hostility.decline ? "pending" : "done"
+      known = { payment: payment_id, provider, amount, status }
+      this.refunds.set(key, known)
+    } else if (known.status === "pending") known.status = "done"
+    if (known.status === "refused") return { outcome: "refused", code: "REFUND_NOT_ALLOWED" }
+    return { outcome: known.status === "done" ? "succeeded" : "pending", reference: `re-${key}` }
   }
 
   private execute(call: ProviderCall): Answer {

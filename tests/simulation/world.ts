@@ -5,6 +5,7 @@
  */
 import { Clock, Effect, Exit, Layer, Scheduler, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import type { ProviderCall, RefundCall } from "../../services/gateway/calls.ts"
 import { gatewayDecider } from "../../services/gateway/gateway.ts"
 import { DEFAULTS } from "../../services/gateway/rules.ts"
 import { paymentDecider } from "../../services/payment/decider.ts"
@@ -59,6 +60,20 @@ export interface Report {
 const saga = { sagaTimeoutMs: 300_000, stepTimeoutMs: 60_000, recoveryIntervalMs: 60_000, stuckAfterMs: 300_000 }
 const accepts = () => true
 
+const charging = (providers: Providers, call: ProviderCall) =>
+  Effect.map(providers.call(call), (answer) => {
+    const { payment_id, provider, attempt, operation, try: n } = call
+    const data = { payment_id, provider, attempt, try: n, operation, breaker_failures: 0, jitter: 0, ...answer }
+    return [{ subject: `gateway-${payment_id}`, fact: { type: "RecordAnswer", data } }]
+  })
+
+const refunding = (providers: Providers, call: RefundCall) =>
+  Effect.map(providers.refund(call), (answer) => {
+    const { payment_id, refund_id, provider, try: n } = call
+    const data = { payment_id, refund_id, provider, try: n, jitter: 0, ...answer }
+    return [{ subject: `gateway-${payment_id}`, fact: { type: "RecordRefundAnswer", data } }]
+  })
+
 /** One life of the platform: its processors and timers, until it is told to die. */
 const live = (providers: Providers, first: boolean) =>
   Effect.gen(function* () {
@@ -67,7 +82,11 @@ const live = (providers: Providers, first: boolean) =>
       topics: ["wallet-commands"]
     })
     const payment = yield* makeProcessor({
-      decider: paymentDecider({ maxPaymentAmount: 10_000_000n, maxPaymentAmountOf: new Map() }),
+      decider: paymentDecider({
+        maxPaymentAmount: 10_000_000n,
+        maxPaymentAmountOf: new Map(),
+        maxRefundsPerPayment: 100
+      }),
       topics: ["payment-commands"]
     })
     const sagas = yield* makeProcessor({
@@ -85,23 +104,10 @@ const live = (providers: Providers, first: boolean) =>
       decider: gatewayDecider(rules),
       topics: ["gateway-commands"],
       // No operator plays here, so no breaker is forced.
-      perform: (call) =>
-        "force" in call
-          ? Effect.succeed([])
-          : Effect.map(providers.call(call), (answer) => {
-              const { payment_id, provider, attempt, operation } = call
-              const data = {
-                payment_id,
-                provider,
-                attempt,
-                try: call.try,
-                operation,
-                breaker_failures: 0,
-                jitter: 0,
-                ...answer
-              }
-              return [{ subject: `gateway-${payment_id}`, fact: { type: "RecordAnswer", data } }]
-            })
+      perform: (call) => {
+        if ("force" in call) return Effect.succeed([])
+        return call.operation === "refund" ? refunding(providers, call) : charging(providers, call)
+      }
     })
     const timers = yield* makeTimers({ pollMs: STEP_MS, batchMax: 100 })
     if (!first) yield* timers.restart

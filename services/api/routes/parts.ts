@@ -5,10 +5,10 @@ import type { Idempotency } from "../idempotency.ts"
 import type { OpsStore } from "../ops/records.ts"
 import type { Owners } from "../owners.ts"
 import type { Readiness } from "../readiness.ts"
-import type { Store } from "../records.ts"
+import type { RefundRecord, Store } from "../records.ts"
 import type { Streams } from "../streams.ts"
 import type { Turns } from "../turns.ts"
-import type { Wait } from "../wait.ts"
+import type { Wait, Waits } from "../wait.ts"
 
 export interface Parts {
   readonly commands: Commands["Service"]
@@ -20,5 +20,6 @@ export interface Parts {
   readonly owners: Owners
   readonly turns: Turns
   readonly wait: Wait
+  readonly waitForRefund: Waits<RefundRecord>
   readonly streams: Streams
 }

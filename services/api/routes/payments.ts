@@ -22,23 +22,22 @@ import {
   refused,
   stillOpen
 } from "../responses.ts"
-import { type ApiRequest, ID, type Parameter, type Route, route } from "../route.ts"
+import { type ApiRequest, ID, PREFER, type Route, route } from "../route.ts"
 import type { Parts } from "./parts.ts"
 import { paymentReads } from "./payment-reads.ts"
+import { refundRoutes } from "./refunds.ts"
 
 /** Beyond the wait: the time in which the first request surely answers or is dead (DECISIONS D4). */
 const LEASE_MARGIN_MS = 5_000
 
 const PATH = "/api/v1/payments"
 
-export const paymentRoutes = (parts: Parts): ReadonlyArray<Route> => [pay(parts), ...paymentReads(parts), cancel(parts)]
-
-const PREFER: Parameter = {
-  name: "Prefer",
-  in: "header",
-  description: "wait=N (seconds, default 2, at most 30) or respond-async",
-  schema: { type: "string" }
-}
+export const paymentRoutes = (parts: Parts): ReadonlyArray<Route> => [
+  pay(parts),
+  ...paymentReads(parts),
+  cancel(parts),
+  ...refundRoutes(parts)
+]
 
 const pay = (parts: Parts): Route =>
   route({

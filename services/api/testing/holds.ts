@@ -1,7 +1,9 @@
 /** Holds in the unit tests' world: enough of the wallet's side to answer what a client asked for. */
+import { Effect } from "effect"
 import { EXAMPLE } from "../../../shared/contract/catalogue.ts"
 import type { Fact, Message } from "../../../shared/contract/envelope.ts"
 import type { HoldRecord, HoldStatus } from "../holds/hold.ts"
+import type { Store } from "../records.ts"
 
 export type OwnedHold = HoldRecord & { readonly tenant: string }
 
@@ -73,3 +75,21 @@ export const holdAfter = (
   }
   return [after, { type: event, data: facts }]
 }
+
+export const holdReads = (
+  all: ReadonlyMap<string, OwnedHold>
+): Pick<Store["Service"], "hold" | "holds" | "lapsedAt"> => ({
+  hold: (tenant, id) =>
+    Effect.sync(() => {
+      const found = all.get(id)
+      return found?.tenant === tenant ? found : undefined
+    }),
+  holds: ({ tenant, wallet_id, after = "~", limit }) =>
+    Effect.sync(() =>
+      [...all.values()]
+        .filter((hold) => hold.tenant === tenant && hold.wallet_id === wallet_id && hold.id < after)
+        .sort((a, b) => (a.id > b.id ? -1 : 1))
+        .slice(0, limit)
+    ),
+  lapsedAt: () => Effect.succeed(0n)
+})

@@ -20,8 +20,9 @@ import {
   type WalletRecord,
   WITH_PROVIDER
 } from "../records.ts"
-import { holdAfter, type OwnedHold } from "./holds.ts"
+import { holdAfter, holdReads, type OwnedHold } from "./holds.ts"
 import { OpsWorld } from "./ops.ts"
+import { RefundWorld } from "./refunds.ts"
 
 export const KEY = "test-key-of-the-default-tenant"
 export const OTHER_KEY = "test-key-of-another-tenant"
@@ -37,6 +38,7 @@ export class World {
   readonly payments = new Map<string, Owned<PaymentRecord>>()
   readonly events: Array<EventRecord & { readonly tp?: number }> = []
   readonly operators = new OpsWorld()
+  readonly refunds = new RefundWorld()
   readonly keys = new Map<string, KeyRecord>()
   readonly submitted: Array<Submission> = []
   readonly asked = { ended: 0, unread: 0, apiKey: 0, wallet: 0, idempotencyKey: 0 }
@@ -123,6 +125,8 @@ export class World {
           ...this.outcome
         })
         return Effect.sync(() => this.append(message, { type: "PaymentInitiated", data }))
+      case "RequestRefund":
+        return Effect.sync(() => this.append(message, this.refunds.request(message)))
       default:
         return Effect.sync(() => this.append(message, { type: "PaymentCancelRequested", data }))
     }
@@ -173,6 +177,7 @@ export class World {
       provider: null,
       provider_reference: null,
       failure: null,
+      refunded_amount: 0n,
       description: null,
       version: 1,
       created_at: TIME,
@@ -223,6 +228,7 @@ export class World {
       }),
     atProvider: (ids) =>
       Effect.sync(() => ids.filter((id) => WITH_PROVIDER.some((state) => state === this.payments.get(id)?.progress))),
+    ...this.refunds.reads(),
     events: ({ stream }, after, limit) =>
       Effect.sync(() => this.events.filter((e) => e.stream === stream && e.version > after).slice(0, limit)),
     unread: (of, limit) =>
@@ -241,15 +247,7 @@ export class World {
       ),
     eventOf: (_tp, cause, type) =>
       Effect.sync(() => this.events.find((event) => event.cause === cause && event.type === type)),
-    hold: (tenant, id) => Effect.sync(() => mine(this.holds.get(id), tenant)),
-    holds: ({ tenant, wallet_id, after = "~", limit }) =>
-      Effect.sync(() =>
-        [...this.holds.values()]
-          .filter((hold) => hold.tenant === tenant && hold.wallet_id === wallet_id && hold.id < after)
-          .sort((a, b) => (a.id > b.id ? -1 : 1))
-          .slice(0, limit)
-      ),
-    lapsedAt: () => Effect.succeed(0n),
+    ...holdReads(this.holds),
     idempotencyKey: (scope) =>
       Effect.sync(() => {
         this.asked.idempotencyKey++

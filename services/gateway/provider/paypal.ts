@@ -9,6 +9,7 @@ import { toPaypal } from "./currency.ts"
 import { exchange, persistently, type Reply, reasonOf, safeUrl } from "./http.ts"
 import { type Json, text } from "./json.ts"
 import { failed, needsRead } from "./paypal-errors.ts"
+import { refund } from "./paypal-refunds.ts"
 import { paypalTokens } from "./paypal-token.ts"
 import { authorizationOf, captureTold, orderTold, refundTold } from "./paypal-told.ts"
 import { type ProviderPort, type Told, unknown } from "./port.ts"
@@ -83,7 +84,8 @@ const apiOf = (client: HttpClient.HttpClient, settings: PaypalSettings) => {
   }
   return { post, get, order, ...settings }
 }
-type Api = ReturnType<typeof apiOf>
+export type PaypalApi = ReturnType<typeof apiOf>
+type Api = PaypalApi
 
 /** Beyond the life of its keys PayPal would take the create for a new order. */
 const known = (api: Api, call: ProviderCall): Effect.Effect<Read | Told> =>
@@ -156,6 +158,7 @@ export const paypal = (client: HttpClient.HttpClient, settings: PaypalSettings):
     read: (call) => read(api, call),
     fence: (call) => fence(api, call),
     reverse: (call) => reverse(api, call),
+    refund: (call) => refund(api, call),
     accepts: (amount, currency) => settings.vault_id !== "" && toPaypal(amount, currency) !== undefined
   }
 }

@@ -3,7 +3,7 @@ import type { Effect } from "effect"
 import type { Provider } from "../../../shared/contract/gateway.ts"
 import type { Currency, Minor } from "../../../shared/contract/money.ts"
 import type { Result } from "../breaker.ts"
-import type { Answer, ProviderCall } from "../calls.ts"
+import type { Answer, ProviderCall, RefundAnswer, RefundCall } from "../calls.ts"
 
 /** An answer, and what it says about the provider's health. */
 export interface Told extends Answer {
@@ -20,8 +20,26 @@ export interface ProviderPort {
   readonly fence: (call: ProviderCall) => Effect.Effect<Told>
   /** Gives an unwanted charge back, whole. */
   readonly reverse: (call: ProviderCall) => Effect.Effect<Told>
+  /**
+   * Gives a part of a kept charge back, or looks at that refund, under its one key. Safe to be asked again at any time:
+   * what the provider has done already is told, not done twice.
+   */
+  readonly refund: (call: RefundCall) => Effect.Effect<RefundAnswer>
   /** Whether the amount can be expressed exactly and there is an instrument to charge. */
   readonly accepts: (amount: Minor, currency: Currency) => boolean
 }
 
 export const unknown = (reason: string, health: Result = "failure"): Told => ({ outcome: "unknown", reason, health })
+
+/** A refund about which nothing is settled: it is asked again. */
+export const undecided = (code: string): RefundAnswer => ({ outcome: "unknown", code })
+
+/**
+ * What a refused request says about the refund. Credentials, throttling and an unreachable provider are not about it,
+ * and a provider looks at the key before anything else: a refusal of the request speaks for the earlier sends as well.
+ */
+export const refundRefused = ({ outcome, health, code, reason, message }: Told): RefundAnswer => {
+  const settled = health !== "fatal" && (outcome === "rejected" || outcome === "declined")
+  if (!settled) return undecided(reason ?? code ?? outcome)
+  return { outcome: "refused", ...(code !== undefined && { code }), ...(message !== undefined && { message }) }
+}

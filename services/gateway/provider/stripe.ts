@@ -10,6 +10,7 @@ import { exchange, persistently, type Reply, safeUrl } from "./http.ts"
 import { inner, integer, type Json, list, text } from "./json.ts"
 import { type ProviderPort, type Told, unknown } from "./port.ts"
 import { declined, failed, needsRead } from "./stripe-errors.ts"
+import { refund } from "./stripe-refunds.ts"
 
 export interface StripeSettings {
   readonly url: string
@@ -123,7 +124,8 @@ const apiOf = (client: HttpClient.HttpClient, settings: StripeSettings) => {
   }
   return { post, get, create, ...settings }
 }
-type Api = ReturnType<typeof apiOf>
+export type StripeApi = ReturnType<typeof apiOf>
+type Api = StripeApi
 
 /** The intent as it is now. */
 const look = (api: Api, call: ProviderCall, id: string): Effect.Effect<Told> =>
@@ -238,6 +240,7 @@ export const stripe = (client: HttpClient.HttpClient, settings: StripeSettings):
       ),
     fence: (call) => fence(api, call),
     reverse: (call) => reverse(api, call),
+    refund: (call) => refund(api, call),
     accepts: (amount, currency) => settings.payment_method !== "" && toStripe(amount, currency) !== undefined
   }
 }

@@ -50,6 +50,7 @@ export const PURE_MODULES: ReadonlyArray<string> = [
   "services/wallet/deductions.ts",
   "services/payment/payment.ts",
   "services/audit/action.ts",
+  "services/payment/refunds.ts",
   "services/notification/notification.ts",
   "services/saga/saga.ts",
   "services/saga/state.ts",
@@ -58,12 +59,15 @@ export const PURE_MODULES: ReadonlyArray<string> = [
   "services/saga/undo.ts",
   "services/saga/story.ts",
   "services/saga/answers.ts",
+  "services/saga/refund.ts",
+  "services/saga/refund-story.ts",
   "services/gateway/attempt.ts",
   "services/gateway/breaker.ts",
   "services/gateway/calls.ts",
   "services/gateway/choose.ts",
   "services/gateway/evolve.ts",
   "services/gateway/operator.ts",
+  "services/gateway/refunds.ts",
   "services/gateway/rules.ts"
 ]
 
