@@ -19,10 +19,10 @@ import { Readiness } from "./readiness.ts"
 import { Store } from "./records.ts"
 import { type Answer, type ApiFailure, problemAnswer, toProblem } from "./responses.ts"
 import type { Route } from "./route.ts"
-import { auditRoutes } from "./routes/audit.ts"
 import { documentRoute } from "./routes/document.ts"
 import { healthRoutes } from "./routes/health.ts"
 import { holdRoutes } from "./routes/holds.ts"
+import { opsRoutes } from "./routes/ops.ts"
 import type { Parts } from "./routes/parts.ts"
 import { paymentRoutes } from "./routes/payments.ts"
 import { walletRoutes } from "./routes/wallets.ts"
@@ -88,7 +88,7 @@ const makeApi = Effect.fnUntraced(function* (settings: ApiSettings) {
     ...walletRoutes(parts),
     ...holdRoutes(parts),
     ...paymentRoutes(parts),
-    ...auditRoutes(parts),
+    ...opsRoutes(parts),
     ...healthRoutes(parts)
   ]
   const routes = [...described, documentRoute((self) => openApi([...described, self]))]
@@ -111,7 +111,7 @@ const serving = (edge: Edge, routes: ReadonlyArray<Route>): Hono => {
   for (const route of routes) {
     const path = route.path.replaceAll(/\{(\w+)\}/g, ":$1")
     methods.set(path, [...(methods.get(path) ?? []), route.method])
-    app.on(route.method, path, (c) => edge.serve(route, c.req.raw, c.req.param("id") ?? ""))
+    app.on(route.method, path, (c) => edge.serve(route, c.req.raw, c.req.param("id") ?? c.req.param("provider") ?? ""))
   }
   for (const [path, allowed] of methods) {
     const allow = allowed.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])).join(", ")

@@ -2,7 +2,9 @@
 import type { AuditCommand } from "../../shared/contract/audit.ts"
 import { partitionKey, schemaVersion } from "../../shared/contract/codec.ts"
 import type { Fact, Message } from "../../shared/contract/envelope.ts"
+import type { GatewayCommand } from "../../shared/contract/gateway.ts"
 import type { PaymentCommand } from "../../shared/contract/payment.ts"
+import type { SagaCommand } from "../../shared/contract/saga.ts"
 import type { WalletCommand } from "../../shared/contract/wallet.ts"
 import type { ApiRequest } from "./route.ts"
 
@@ -38,4 +40,23 @@ export const toWallet = (asked: Asked, id: string, userId: string, command: Wall
 export const toAudit = (asked: Asked, id: string, command: AuditCommand): Message => {
   const { action_id } = command.data
   return message(asked, id, "", action_id, `action-${action_id}`, command)
+}
+
+export const toSaga = (asked: Asked, id: string, userId: string, command: SagaCommand): Message => {
+  const { payment_id } = command.data
+  return message(asked, id, userId, payment_id, `saga-${payment_id}`, command)
+}
+
+type ResolveAttempt = Extract<GatewayCommand, { readonly type: "ResolveAttempt" }>
+type ForceBreaker = Extract<GatewayCommand, { readonly type: "ForceBreaker" }>
+
+export const toGateway = (asked: Asked, id: string, userId: string, command: ResolveAttempt): Message => {
+  const { payment_id } = command.data
+  return message(asked, id, userId, payment_id, `gateway-${payment_id}`, command)
+}
+
+/** A breaker is its provider's, for all tenants: its key names nobody else (DECISIONS D7). */
+export const toBreaker = (asked: Asked, id: string, command: ForceBreaker): Message => {
+  const { provider } = command.data
+  return { ...message(asked, id, "", provider, `breaker-${provider}`, command), partitionkey: provider }
 }

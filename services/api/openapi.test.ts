@@ -14,6 +14,7 @@ const world = new World()
 world.addWallet({ id: WALLET, user_id: "eve" })
 world.addPayment({ id: PAYMENT, status: "COMPLETED" })
 world.refunds.add({ id: EXAMPLE.other, payment_id: PAYMENT })
+world.operators.addSaga({ id: PAYMENT, status: "COMPENSATING", parked: true })
 world.events.push(...story)
 world.holds.set(HOLD, holdWith({ id: HOLD }))
 const { api, call, stop } = await startApi(world)
@@ -61,6 +62,16 @@ test("a payment's request is closed, and its amount a bounded integer", () => {
   })
 })
 
+test("whatever operators may change asks for a reason, and has examples", () => {
+  for (const route of api.routes.filter(({ scope }) => scope === "ops:write")) {
+    expect([route.operation, route.body?.example]).toEqual([
+      route.operation,
+      expect.objectContaining({ reason: expect.any(String) })
+    ])
+    for (const { example } of Object.values(route.answers)) expect([route.operation, example]).not.toContain(undefined)
+  }
+})
+
 test("an operation id is used once", () => {
   const ids = api.routes.map(({ operation }) => operation)
   expect(new Set(ids).size).toBe(ids.length)
@@ -93,7 +104,9 @@ describe("examples", () => {
 
 describe("every route answers what it says it answers", () => {
   const path = ({ path }: Route) =>
-    path.replace("{id}", /\/payments/.test(path) ? PAYMENT : /\/holds\/\{id|refunds/.test(path) ? HOLD : WALLET)
+    path
+      .replace("{id}", /\/(payments|sagas)/.test(path) ? PAYMENT : /\/holds\/\{id|refunds/.test(path) ? HOLD : WALLET)
+      .replace("{provider}", "stripe")
   const headers = (route: Route) => ({
     ...(route.body === undefined ? {} : { "content-type": "application/json" }),
     ...(route.key === undefined ? {} : { "idempotency-key": `documented-${route.operation}` })

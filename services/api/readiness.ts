@@ -1,5 +1,5 @@
 /** What the platform needs in order to take requests. Composition reports, `/ready` and `/health` tell. */
-import { Context, Layer } from "effect"
+import { Clock, Context, Effect, Layer } from "effect"
 
 /** Requests are taken only while `running`; draining comes before the listener closes (RELIABILITY 4.7). */
 export type Phase = "starting" | "running" | "draining"
@@ -10,6 +10,8 @@ export interface Dependency {
   readonly required?: boolean
   /** For people, without internals: everybody may read it. */
   readonly detail?: string
+  /** ms; since when it is up, or down. Kept here, not reported. */
+  readonly since?: number
 }
 
 export interface Health {
@@ -28,23 +30,29 @@ export class Readiness extends Context.Service<
     readonly health: () => Health
   }
 >()("api/Readiness") {
-  static readonly layer = Layer.sync(Readiness, () => {
-    const dependencies = new Map<string, Dependency>()
-    let phase: Phase = "starting"
-    return {
-      report: (name, dependency) => {
-        dependencies.set(name, dependency)
-      },
-      enter: (next) => {
-        // Draining is for ever: a late "running" must not call clients back.
-        if (phase !== "draining") phase = next
-      },
-      phase: () => phase,
-      health: () => ({
-        ready: phase === "running" && [...dependencies.values()].every(({ up, required }) => up || required === false),
-        phase,
-        dependencies: Object.fromEntries(dependencies)
-      })
-    }
-  })
+  static readonly layer = Layer.effect(
+    Readiness,
+    Effect.map(Clock.Clock, (clock) => {
+      const dependencies = new Map<string, Dependency>()
+      let phase: Phase = "starting"
+      return {
+        report: (name, dependency) => {
+          const before = dependencies.get(name)
+          const since = before?.up === dependency.up ? before.since : clock.currentTimeMillisUnsafe()
+          dependencies.set(name, since === undefined ? dependency : { ...dependency, since })
+        },
+        enter: (next) => {
+          // Draining is for ever: a late "running" must not call clients back.
+          if (phase !== "draining") phase = next
+        },
+        phase: () => phase,
+        health: () => ({
+          ready:
+            phase === "running" && [...dependencies.values()].every(({ up, required }) => up || required === false),
+          phase,
+          dependencies: Object.fromEntries(dependencies)
+        })
+      }
+    })
+  )
 }

@@ -50,6 +50,8 @@ export interface PaymentRecord {
   readonly progress: string | null
   readonly reason: string | null
   readonly since: number | null
+  /** ms; when the saga asks the providers to give the payment up. Only where one payment is read. */
+  readonly deadline?: number | null
 }
 
 export interface RefundRecord {

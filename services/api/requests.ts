@@ -68,6 +68,14 @@ export const CreditRequest = Schema.Struct({ amount: Amount, currency: CurrencyC
 export const Reason = Text.annotate({ description: "why; it stands in the audit log" })
 export const ReasonRequest = Schema.Struct({ reason: Reason }).annotate({ identifier: "ReasonRequest" })
 
+export const ResolveRequest = Schema.Struct({
+  outcome: Schema.Literals(["charged", "not_charged"]),
+  evidence: Text.annotate({
+    description: "charged: the provider's reference of the charge; not_charged: what your word rests on"
+  }),
+  reason: Reason
+}).annotate({ identifier: "ResolveRequest" })
+
 export const LockRequest = Schema.Struct({ reason: Text }).annotate({ identifier: "LockRequest" })
 
 export const HoldRequest = Schema.Struct({

@@ -80,7 +80,17 @@ export const Payment = Schema.Struct({
   failure: Schema.NullOr(Failure),
   refunded_amount: Balance.annotate({ description: "what of it went back to the wallet" }),
   /** Only while the payment is open and there is something to say about the wait. */
-  processing: Schema.optionalKey(Schema.Struct({ reason: Schema.String, since: Time })),
+  processing: Schema.optionalKey(
+    Schema.Struct({
+      reason: Schema.String.annotate({
+        description: "provider_unavailable, provider_outcome_unknown: ask again after Retry-After seconds"
+      }),
+      since: Time,
+      deadline: Schema.optionalKey(Time).annotate({
+        description: "then it is given up at the provider: it ends as soon as the provider says what became of it"
+      })
+    })
+  ),
   version: Schema.Int,
   created_at: Time,
   updated_at: Time,
@@ -156,6 +166,8 @@ export const walletView = (record: WalletRecord): typeof Wallet.Type => {
   return { id, user_id, currency, balance, available, held, status, ...parsed(metadata), version, ...times }
 }
 
+const deadlineOf = ({ deadline }: PaymentRecord) => (deadline == null ? {} : { deadline: iso(deadline) })
+
 export const paymentView = (record: PaymentRecord): typeof Payment.Type => ({
   id: record.id,
   status: shownStatus(record),
@@ -172,7 +184,7 @@ export const paymentView = (record: PaymentRecord): typeof Payment.Type => ({
   refunded_amount: record.refunded_amount,
   ...(hasEnded(record) || record.reason === null
     ? {}
-    : { processing: { reason: record.reason, since: iso(record.since ?? record.updated_at) } }),
+    : { processing: { reason: record.reason, since: iso(record.since ?? record.updated_at), ...deadlineOf(record) } }),
   version: record.version,
   created_at: iso(record.created_at),
   updated_at: iso(record.updated_at),

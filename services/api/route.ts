@@ -23,7 +23,7 @@ export interface ApiRequest<B = unknown> {
   readonly now: number
   readonly trace: Trace
   readonly principal: Principal
-  /** `{id}` of the path, in lower case; empty where the path has none. */
+  /** `{id}` (or `{provider}`) of the path, in lower case; empty where the path has none. */
   readonly id: string
   readonly query: URLSearchParams
   readonly headers: Headers

@@ -28,7 +28,7 @@ type Stored<Record, Times extends keyof Record> = Omit<Record, Times> & {
   readonly [T in Times]: null extends Record[T] ? bigint | null : bigint
 }
 type WalletRow = Stored<WalletRecord, "created_at" | "updated_at">
-type PaymentRow = Stored<PaymentRecord, "created_at" | "completed_at" | "updated_at" | "since">
+type PaymentRow = Stored<PaymentRecord, "created_at" | "completed_at" | "updated_at" | "since" | "deadline">
 
 const wallet = (row: WalletRow): WalletRecord => ({
   ...row,
@@ -42,7 +42,8 @@ const payment = (row: PaymentRow): PaymentRecord => ({
   created_at: ms(row.created_at),
   completed_at: msOrNull(row.completed_at),
   updated_at: ms(row.updated_at),
-  since: msOrNull(row.since)
+  since: msOrNull(row.since),
+  deadline: msOrNull(row.deadline ?? null)
 })
 
 const walletColumns = (sql: SqlClient, now: number) => sql`
@@ -67,6 +68,12 @@ const walletRows = (build: (sql: SqlClient, now: number) => ReturnType<Parameter
     )
   )
 const firstWallet = (build: Parameters<typeof walletRows>[0]) => Effect.map(walletRows(build), (found) => found[0])
+
+/** One payment is told until when the platform waits for a provider. */
+const paymentWithDeadline = (sql: SqlClient) => sql`
+  select ${paymentColumns(sql)}, g.state as progress, g.reason, g.since, s.deadline
+    from payment.payments p left join payment.progress g on g.payment_id = p.id
+    left join saga.sagas s on s.payment_id = p.id`
 
 /** The owners' key finds a user's wallets; all of a tenant's are read in the order of their ids. */
 const walletsMatching = ({ tenant, user_id, after, limit }: WalletFilter) =>
@@ -158,7 +165,7 @@ const payments = (on: On): Pick<Store["Service"], "payment" | "payments" | "ende
   payment: (tenant, id) =>
     on(
       Effect.map(
-        first<PaymentRow>((sql) => sql`${paymentsWithProgress(sql)} where p.id = ${id} and p.tenant = ${tenant}`),
+        first<PaymentRow>((sql) => sql`${paymentWithDeadline(sql)} where p.id = ${id} and p.tenant = ${tenant}`),
         (row) => row && payment(row)
       )
     ),

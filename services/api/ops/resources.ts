@@ -1,7 +1,9 @@
 /** What operators see. The schemas document it; tests hold the answers against them. */
 import { Schema } from "effect"
+import { SERVICES } from "../../../shared/contract/envelope.ts"
+import { Provider } from "../../../shared/contract/gateway.ts"
 import { iso } from "../resources.ts"
-import type { ActionRecord } from "./records.ts"
+import type { ActionRecord, BreakerRecord, LagRecord } from "./records.ts"
 
 export const Time = Schema.String.annotate({ format: "date-time", description: "RFC 3339, UTC, milliseconds" })
 export const Id = Schema.String.annotate({ format: "uuid" })
@@ -49,3 +51,61 @@ export const actionView = (record: ActionRecord, now: number): typeof OperatorAc
     completed_at: completed_at === null ? null : iso(completed_at)
   }
 }
+
+export const Breaker = Schema.Struct({
+  provider: Provider,
+  state: Schema.Literals(["closed", "open", "half_open"]),
+  forced: Schema.Boolean.annotate({ description: "by an operator: it stays open until one closes it" }),
+  failures: Schema.Int,
+  reason: Schema.NullOr(Schema.String),
+  until: Schema.NullOr(Time).annotate({ description: "when the next probe may pass" }),
+  updated_at: Schema.NullOr(Time).annotate({ description: "null: it never changed its state" })
+}).annotate({ identifier: "CircuitBreaker" })
+
+const NEVER: Omit<BreakerRecord, "provider"> = {
+  state: "closed",
+  forced: false,
+  failures: 0,
+  reason: null,
+  until: null,
+  updated_at: 0
+}
+
+export const breakerView = (provider: typeof Provider.Type, record: BreakerRecord | undefined): typeof Breaker.Type => {
+  const { state, forced, failures, reason, until, updated_at } = record ?? NEVER
+  return {
+    provider,
+    state: state as (typeof Breaker.Type)["state"],
+    forced,
+    failures,
+    reason,
+    until: until === null || forced ? null : iso(until),
+    updated_at: record === undefined ? null : iso(updated_at)
+  }
+}
+
+export const Lag = Schema.Struct({
+  service: Schema.String,
+  lag: Schema.Int.annotate({ description: "records of its topics that it has not taken yet" }),
+  oldest_waiting: Schema.NullOr(Time)
+}).annotate({ identifier: "Lag" })
+
+export const lagView = ({ grp, lag, oldest }: LagRecord): typeof Lag.Type => ({
+  service: SERVICES[grp] ?? String(grp),
+  lag,
+  oldest_waiting: oldest
+})
+
+export const Alert = Schema.Struct({
+  name: Schema.String,
+  severity: Schema.Literals(["critical", "warning"]),
+  since: Time,
+  count: Schema.Int,
+  subjects: Schema.Array(Schema.String).annotate({ description: "ids or names, the oldest ten" }),
+  summary: Schema.String,
+  what_to_do: Schema.String
+}).annotate({ identifier: "Alert" })
+
+/** What an operator's action answers: its target as it stands now, and the action's id in the audit log. */
+export const Operated = <Fields extends Schema.Struct.Fields>(of: Schema.Struct<Fields>, identifier: string) =>
+  Schema.Struct({ ...of.fields, action_id: Id }).annotate({ identifier })

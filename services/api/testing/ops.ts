@@ -1,14 +1,54 @@
 /** The operators' side of the API's world in memory: the audit log, kept like the audit service keeps it. */
 import { Effect } from "effect"
 import type { AuditCommand } from "../../../shared/contract/audit.ts"
+import type { Message } from "../../../shared/contract/envelope.ts"
+import type { GatewayCommand } from "../../../shared/contract/gateway.ts"
 import type { NotAccepted, Submission, SubmitFailure } from "../../../shared/runtime/commands.ts"
+import type { Refusal } from "../../../shared/runtime/decider.ts"
 import type { Outcome } from "../../../shared/runtime/journal/fold.ts"
-import type { ActionRecord, OpsStore } from "../ops/records.ts"
+import type {
+  ActionRecord,
+  AttemptRecord,
+  BreakerRecord,
+  Concern,
+  LagRecord,
+  OpsStore,
+  SagaRecord
+} from "../ops/records.ts"
 
 export class OpsWorld {
   readonly actions = new Map<string, ActionRecord & { readonly tenant: string }>()
   /** The store refuses what the audit service should record; by the command's type. */
   readonly refuses = new Map<AuditCommand["type"], NotAccepted>()
+
+  readonly sagas = new Map<string, SagaRecord & { readonly tenant: string }>()
+  readonly attempts: Array<AttemptRecord> = []
+  readonly breakers = new Map<string, BreakerRecord>()
+  lag: ReadonlyArray<LagRecord> = []
+  concerns: ReadonlyArray<Concern> = []
+  /** Commands to saga and gateway, and what they say to them. */
+  readonly said: Array<Message> = []
+  refusal: Refusal | undefined
+  /** What follows from a command beyond its answer. */
+  follows: (message: Message) => ReadonlyArray<Message> = () => []
+
+  say = ({ message }: Submission): Effect.Effect<Outcome, SubmitFailure> =>
+    Effect.sync(() => {
+      this.said.push(message)
+      if (this.refusal !== undefined) return { _tag: "Refused", refusal: this.refusal }
+      const command = message as unknown as GatewayCommand
+      if (command.type === "ForceBreaker") {
+        const { provider, to: state, reason } = command.data
+        const forced = state === "open"
+        const row = { provider, state, forced, failures: 0, reason, until: null, updated_at: message.time }
+        this.breakers.set(provider, row)
+      }
+      return { _tag: "Applied", events: this.follows(message) }
+    })
+
+  addSaga(saga: Partial<SagaRecord & { readonly tenant: string }> & { readonly id: string }): void {
+    this.sagas.set(saga.id, { ...SAGA, ...saga })
+  }
 
   submit = ({ message }: Submission): Effect.Effect<Outcome, SubmitFailure> =>
     Effect.suspend(() => {
@@ -48,8 +88,49 @@ export class OpsWorld {
           )
           .sort((a, b) => (a.id > b.id ? -1 : 1))
           .slice(0, limit)
-      )
+      ),
+    sagas: ({ tenant, status, stuck, parked, after = "~", limit }) =>
+      Effect.sync(() =>
+        [...this.sagas.values()]
+          .filter(
+            (saga) =>
+              saga.tenant === tenant &&
+              saga.id < after &&
+              (status ?? saga.status) === saga.status &&
+              (stuck ?? saga.stuck_since !== null) === (saga.stuck_since !== null) &&
+              (parked ?? saga.parked) === saga.parked
+          )
+          .sort((a, b) => (a.id > b.id ? -1 : 1))
+          .slice(0, limit)
+      ),
+    saga: (tenant, id) =>
+      Effect.sync(() => {
+        const saga = this.sagas.get(id)
+        return saga?.tenant === tenant ? saga : undefined
+      }),
+    attempts: () => Effect.sync(() => this.attempts),
+    breakers: Effect.sync(() => [...this.breakers.values()]),
+    lag: Effect.sync(() => this.lag),
+    concerns: () => Effect.sync(() => this.concerns)
   })
+}
+
+const SAGA = {
+  tenant: "default",
+  user_id: "ana",
+  status: "PROCESSING",
+  step: "ValidatePayment",
+  failure: null,
+  parked: false,
+  waits: null,
+  version: 1,
+  deadline: 300_000,
+  stuck_since: null,
+  started_at: 0,
+  updated_at: 0,
+  progress: null,
+  reason: null,
+  since: null
 }
 
 const NO_OUTCOME = { outcome: null, code: null, detail: null, after: null, completed_at: null }

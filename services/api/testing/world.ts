@@ -193,7 +193,7 @@ export class World {
 
   commands = (): Commands["Service"] => {
     const { submit, operators } = this
-    return { payment: submit, wallet: submit, saga: submit, gateway: submit, audit: operators.submit }
+    return { payment: submit, wallet: submit, saga: operators.say, gateway: operators.say, audit: operators.submit }
   }
 
   store = (): Store["Service"] => ({
