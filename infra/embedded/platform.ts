@@ -3,6 +3,7 @@ import { Clock, Context, Effect, Fiber, Layer } from "effect"
 import { Api, type ApiSettings } from "../../services/api/app.ts"
 import { ensureDevelopmentKey } from "../../services/api/auth.ts"
 import { makeBell } from "../../services/api/bell.ts"
+import { lettersLayer } from "../../services/api/letters/store.ts"
 import { opsStoreLayer } from "../../services/api/ops/store.ts"
 import { Readiness } from "../../services/api/readiness.ts"
 import { retentionLayer } from "../../services/api/retention.ts"
@@ -11,6 +12,7 @@ import { storeLayer } from "../../services/api/store.ts"
 import { gateway } from "../../services/gateway/index.ts"
 import { measureRecovery } from "../../services/metrics/metrics.ts"
 import { Gauges, MetricsServer } from "../../services/metrics/server.ts"
+import { DeadLetterAsks } from "../../shared/runtime/asks.ts"
 import { embeddedBus } from "../../shared/runtime/bus/embedded.ts"
 import { Commands } from "../../shared/runtime/commands.ts"
 import { crashAt } from "../../shared/runtime/crashpoint.ts"
@@ -100,7 +102,9 @@ const apiOf = (processors: Processors, settings: ApiSettings) => {
     Layer.provide(Api.layerFrom(settings)),
     Layer.provide(storeLayer),
     Layer.provide(opsStoreLayer),
-    Layer.provide(commands)
+    Layer.provide(commands),
+    Layer.provide(lettersLayer),
+    Layer.provide(DeadLetterAsks.layer)
   )
 }
 

@@ -10,6 +10,7 @@ import { type Auth, makeAuth, type Principal } from "./auth.ts"
 import type { Bell } from "./bell.ts"
 import { readJson } from "./body.ts"
 import { keyOf, makeIdempotency } from "./idempotency.ts"
+import { Letters } from "./letters/records.ts"
 import { openApi } from "./openapi.ts"
 import { OpsStore } from "./ops/records.ts"
 import { makeOwners } from "./owners.ts"
@@ -58,7 +59,8 @@ export class Api extends Context.Service<
 >()("api/Api") {
   static readonly layerFrom = (
     settings: ApiSettings
-  ): Layer.Layer<Api, never, Commands | Store | OpsStore | Ids | Readiness> => Layer.effect(Api, makeApi(settings))
+  ): Layer.Layer<Api, never, Commands | Store | OpsStore | Letters | Ids | Readiness> =>
+    Layer.effect(Api, makeApi(settings))
 }
 
 /** More than any client gets answered in time: the rest are told to come back. */
@@ -75,6 +77,7 @@ const makeApi = Effect.fnUntraced(function* (settings: ApiSettings) {
     commands: yield* patientCommands,
     store,
     ops: yield* OpsStore,
+    letters: yield* Letters,
     ids,
     readiness,
     turns: yield* makeTurns(),

@@ -5,17 +5,20 @@ import { EXAMPLE } from "../../shared/contract/catalogue.ts"
 import { Payment, TimelineEvent } from "./resources.ts"
 import type { Route } from "./route.ts"
 import { holdWith } from "./testing/holds.ts"
+import { letterWith } from "./testing/letters.ts"
 import { sentIn } from "./testing/sse.ts"
 import { PAYMENT, story } from "./testing/story.ts"
 import { KEY, startApi, WALLET, World } from "./testing/world.ts"
 
 const HOLD = EXAMPLE.other
+const LETTER = EXAMPLE.other
 const world = new World()
 world.addWallet({ id: WALLET, user_id: "eve" })
 world.addPayment({ id: PAYMENT, status: "COMPLETED" })
 world.refunds.add({ id: EXAMPLE.other, payment_id: PAYMENT })
 world.operators.addSaga({ id: PAYMENT, status: "COMPENSATING", parked: true })
 world.events.push(...story)
+world.letters.letters.set(LETTER, letterWith({ id: LETTER }))
 world.holds.set(HOLD, holdWith({ id: HOLD }))
 const { api, call, stop } = await startApi(world)
 afterAll(stop)
@@ -105,7 +108,10 @@ describe("examples", () => {
 describe("every route answers what it says it answers", () => {
   const path = ({ path }: Route) =>
     path
-      .replace("{id}", /\/(payments|sagas)/.test(path) ? PAYMENT : /\/holds\/\{id|refunds/.test(path) ? HOLD : WALLET)
+      .replace(
+        "{id}",
+        /\/(payments|sagas)/.test(path) ? PAYMENT : /\/holds\/\{id|refunds|dead-letters/.test(path) ? HOLD : WALLET
+      )
       .replace("{provider}", "stripe")
   const headers = (route: Route) => ({
     ...(route.body === undefined ? {} : { "content-type": "application/json" }),

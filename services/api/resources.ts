@@ -230,6 +230,10 @@ export const eventView = ({ id, stream, version, type, cause, body }: EventRecor
   }
 }
 
+/** A message's data from its stored text, with money as JSON integers. */
+export const messageData = (body: string, message: Message): typeof Facts.Type =>
+  withIntegers((JSON.parse(body) as { readonly data: unknown }).data, message.data) as typeof Facts.Type
+
 /** Stored amounts are decimal strings; here money is a JSON integer. Which members are money, the schema knows. */
 const withIntegers = (encoded: unknown, decoded: unknown): unknown => {
   if (typeof decoded === "bigint") return decoded

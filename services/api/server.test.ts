@@ -5,6 +5,7 @@ import { ConfigProvider, Effect, Layer, ManagedRuntime } from "effect"
 import { Commands } from "../../shared/runtime/commands.ts"
 import { Ids } from "../../shared/runtime/ids.ts"
 import { Api } from "./app.ts"
+import { Letters } from "./letters/records.ts"
 import { OpsStore } from "./ops/records.ts"
 import { Readiness } from "./readiness.ts"
 import { Store } from "./records.ts"
@@ -19,6 +20,7 @@ const start = async (world: World) => {
     Layer.succeed(Commands, world.commands()),
     Layer.succeed(Store, world.store()),
     Layer.succeed(OpsStore, world.operators.store()),
+    Layer.succeed(Letters, world.letters.store()),
     Ids.layer,
     Readiness.layer
   )

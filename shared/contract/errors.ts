@@ -120,6 +120,13 @@ export const ERRORS = {
     "Check the id, which is the payment's; sagas of other tenants are not visible."
   ),
   BREAKER_NOT_FOUND: problem(404, "validation", false, "No such provider", "See GET /api/v1/ops/circuit-breakers."),
+  DEAD_LETTER_NOT_FOUND: problem(
+    404,
+    "validation",
+    false,
+    "No such dead letter",
+    "Check the id; dead letters of other tenants are not visible."
+  ),
   HOLD_NOT_FOUND: problem(
     404,
     "validation",
@@ -150,6 +157,13 @@ export const ERRORS = {
     "Wait for Retry-After seconds, then send the same request again."
   ),
   PAYMENT_CANCELLED: problem(409, "conflict", false, "The payment was cancelled", "The money is back in the wallet."),
+  DEAD_LETTER_CLOSED: problem(
+    409,
+    "conflict",
+    false,
+    "The dead letter is dealt with, or about to be",
+    "Look at its status and history; nothing was asked for."
+  ),
   PAYMENT_NOT_CANCELLABLE: problem(
     409,
     "conflict",

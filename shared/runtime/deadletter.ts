@@ -153,7 +153,9 @@ export const bodyOf = ({ message, undecodable }: Pick<LogRecord, "message" | "un
   try {
     const parsed: unknown = JSON.parse(body)
     const isObject = typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)
-    return isObject && id !== "" ? JSON.stringify({ id, type, subject, causationid, ...parsed }) : body
+    return isObject && id !== "" && !("id" in parsed)
+      ? JSON.stringify({ id, type, subject, causationid, ...parsed })
+      : body
   } catch {
     return body
   }

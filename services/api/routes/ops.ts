@@ -3,6 +3,7 @@ import type { Route } from "../route.ts"
 import { alertRoutes } from "./alerts.ts"
 import { auditRoutes } from "./audit.ts"
 import { breakerRoutes } from "./breakers.ts"
+import { deadLetterRoutes } from "./dead-letters.ts"
 import type { Parts } from "./parts.ts"
 import { resolveRoutes } from "./resolve.ts"
 import { sagaRoutes } from "./sagas.ts"
@@ -12,5 +13,6 @@ export const opsRoutes = (parts: Parts): ReadonlyArray<Route> => [
   ...resolveRoutes(parts),
   ...breakerRoutes(parts),
   ...alertRoutes(parts),
+  ...deadLetterRoutes(parts),
   ...auditRoutes(parts)
 ]

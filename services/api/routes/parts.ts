@@ -2,6 +2,7 @@
 import type { Commands } from "../../../shared/runtime/commands.ts"
 import type { Ids } from "../../../shared/runtime/ids.ts"
 import type { Idempotency } from "../idempotency.ts"
+import type { Letters } from "../letters/records.ts"
 import type { OpsStore } from "../ops/records.ts"
 import type { Owners } from "../owners.ts"
 import type { Readiness } from "../readiness.ts"
@@ -14,6 +15,7 @@ export interface Parts {
   readonly commands: Commands["Service"]
   readonly store: Store["Service"]
   readonly ops: OpsStore["Service"]
+  readonly letters: Letters["Service"]
   readonly ids: Ids["Service"]
   readonly readiness: Readiness["Service"]
   readonly idempotency: Idempotency

@@ -8,6 +8,7 @@ import { Ids, uuidv5 } from "../../../shared/runtime/ids.ts"
 import type { Outcome } from "../../../shared/runtime/journal/fold.ts"
 import { Api } from "../app.ts"
 import { hashOf, SCOPES } from "../auth.ts"
+import { Letters } from "../letters/records.ts"
 import { OpsStore } from "../ops/records.ts"
 import { Readiness } from "../readiness.ts"
 import {
@@ -21,6 +22,7 @@ import {
   WITH_PROVIDER
 } from "../records.ts"
 import { holdAfter, holdReads, type OwnedHold } from "./holds.ts"
+import { LettersWorld } from "./letters.ts"
 import { OpsWorld } from "./ops.ts"
 import { RefundWorld } from "./refunds.ts"
 
@@ -39,6 +41,7 @@ export class World {
   readonly events: Array<EventRecord & { readonly tp?: number }> = []
   readonly operators = new OpsWorld()
   readonly refunds = new RefundWorld()
+  readonly letters = new LettersWorld()
   readonly keys = new Map<string, KeyRecord>()
   readonly submitted: Array<Submission> = []
   readonly asked = { ended: 0, unread: 0, apiKey: 0, wallet: 0, idempotencyKey: 0 }
@@ -274,6 +277,7 @@ export const startApi = async (world: World, tracing = false) => {
     Layer.succeed(Commands, world.commands()),
     Layer.succeed(Store, world.store()),
     Layer.succeed(OpsStore, world.operators.store()),
+    Layer.succeed(Letters, world.letters.store()),
     Ids.layer,
     Readiness.layer
   )
