@@ -2,30 +2,8 @@
  * Every code a client can meet: its HTTP status, its category (MISSION 9), whether the same request may be sent again,
  * and what to do. Titles are constant per code (RFC 9457); `docs/errors.md` is generated from this table.
  */
-export type Category =
-  | "validation"
-  | "business"
-  | "transient"
-  | "permanent"
-  | "timeout"
-  | "conflict"
-  | "unknown_outcome"
-
-export interface Problem {
-  readonly status: number
-  readonly category: Category
-  readonly retryable: boolean
-  readonly title: string
-  readonly whatToDo: string
-}
-
-const problem = (status: number, category: Category, retryable: boolean, title: string, whatToDo: string): Problem => ({
-  status,
-  category,
-  retryable,
-  title,
-  whatToDo
-})
+import { OPERATOR_ERRORS } from "./errors-operators.ts"
+import { type Problem, problem } from "./problem.ts"
 
 export const ERRORS = {
   INVALID_REQUEST: problem(
@@ -112,21 +90,6 @@ export const ERRORS = {
     "No such payment",
     "Check the id; payments of other tenants are not visible."
   ),
-  SAGA_NOT_FOUND: problem(
-    404,
-    "validation",
-    false,
-    "No such saga",
-    "Check the id, which is the payment's; sagas of other tenants are not visible."
-  ),
-  BREAKER_NOT_FOUND: problem(404, "validation", false, "No such provider", "See GET /api/v1/ops/circuit-breakers."),
-  DEAD_LETTER_NOT_FOUND: problem(
-    404,
-    "validation",
-    false,
-    "No such dead letter",
-    "Check the id; dead letters of other tenants are not visible."
-  ),
   HOLD_NOT_FOUND: problem(
     404,
     "validation",
@@ -157,13 +120,6 @@ export const ERRORS = {
     "Wait for Retry-After seconds, then send the same request again."
   ),
   PAYMENT_CANCELLED: problem(409, "conflict", false, "The payment was cancelled", "The money is back in the wallet."),
-  DEAD_LETTER_CLOSED: problem(
-    409,
-    "conflict",
-    false,
-    "The dead letter is dealt with, or about to be",
-    "Look at its status and history; nothing was asked for."
-  ),
   PAYMENT_NOT_CANCELLABLE: problem(
     409,
     "conflict",
@@ -177,21 +133,6 @@ export const ERRORS = {
     false,
     "An operator ended the payment",
     "The money is back in the wallet. Ask support before paying again."
-  ),
-  SAGA_ENDED: problem(409, "conflict", false, "The saga has ended", "There is nothing left to do for it."),
-  SAGA_NOT_COMPENSATABLE: problem(
-    409,
-    "unknown_outcome",
-    false,
-    "The saga cannot be compensated now",
-    "An attempt could still take money, or has taken it: see detail. What is unknown has to be resolved first."
-  ),
-  NOTHING_UNKNOWN: problem(
-    409,
-    "conflict",
-    false,
-    "No attempt of the payment has an unknown outcome",
-    "Only an attempt that is UNKNOWN or in REVIEW can be resolved by hand."
   ),
   HOLD_CLOSED: problem(
     409,
@@ -301,7 +242,8 @@ export const ERRORS = {
     true,
     "The payment took too long and was undone",
     "The money is back in the wallet. Try again with a new key."
-  )
+  ),
+  ...OPERATOR_ERRORS
 } as const satisfies Record<string, Problem>
 
 export type ErrorCode = keyof typeof ERRORS

@@ -1,4 +1,4 @@
-/** What cannot be applied: parked, looked at, discarded or redriven by an operator, healed by itself (CASES P84, F56). */
+/** What cannot be applied: parked, looked at, discarded or redriven by an operator, healed by itself (P84, F56). */
 import { afterAll, expect, test } from "bun:test"
 import { encodeCommand } from "../../shared/contract/codec.ts"
 import type { Message } from "../../shared/contract/envelope.ts"

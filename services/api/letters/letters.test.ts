@@ -1,4 +1,4 @@
-/** What the routes of dead letters ask for, and what they refuse; the dead letters themselves are in tests/scenarios. */
+/** What the routes of dead letters ask for and refuse; the dead letters themselves are in tests/scenarios. */
 import { afterAll, beforeEach, expect, test } from "bun:test"
 import { encodeCommand } from "../../../shared/contract/codec.ts"
 import { letterWith } from "../testing/letters.ts"
