@@ -18,6 +18,7 @@ import { Commands } from "../../shared/runtime/commands.ts"
 import { crashAt } from "../../shared/runtime/crashpoint.ts"
 import { Ids } from "../../shared/runtime/ids.ts"
 import { postgresStoreFrom } from "../../shared/runtime/journal/postgres.ts"
+import { logPruning } from "../../shared/runtime/journal/prune.ts"
 import { both } from "../../shared/runtime/observer.ts"
 import { Sql } from "../../shared/runtime/postgres.ts"
 import { makeTimers } from "../../shared/runtime/timers.ts"
@@ -72,7 +73,7 @@ export const platform = Effect.fnUntraced(function* (
     const work = yield* Effect.forkScoped(Effect.all(loops, { concurrency: "unbounded", discard: true }))
     yield* Effect.forkScoped(watch(processors, readiness))
     yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(DAY_MS), Effect.ignore(monthsAhead))))
-    yield* Layer.build(retentionLayer)
+    yield* Layer.build(Layer.mergeAll(retentionLayer, logPruning))
     const drain = { began: 0 }
     yield* Effect.addFinalizer(() => settled(processors, drain.began + configuration.drainMs))
     const api = yield* Layer.build(apiOf(processors, { tracing: configuration.tracing, bell, aloneSince: began }))

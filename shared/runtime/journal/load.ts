@@ -152,8 +152,13 @@ export const offsetsQuery = (group: Service, tps: ReadonlyArray<number>): Query 
   params: [...smallints(tps), String(SERVICES.indexOf(group))]
 })
 
+/** A group without a position begins with the oldest record there is: of commands, the first may be pruned. */
 export const seedOffsets = (group: Service, tps: ReadonlyArray<number>): Query => ({
-  text: `insert into bus.offsets (grp, tp, next) select $4::smallint, tp, 0 from unnest(${unfold(3, "smallint")}) tp
+  text: `insert into bus.offsets (grp, tp, next)
+  select $4::smallint, u.tp, coalesce(e.off, l.off, p.next, 0) from unnest(${unfold(3, "smallint")}) u(tp)
+  left join bus.partitions p on p.tp = u.tp
+  left join lateral (select off from journal.events e where e.tp = u.tp order by off limit 1) e on true
+  left join lateral (select off from bus.log l where l.tp = u.tp order by off limit 1) l on true
   on conflict do nothing`,
   params: [...smallints(tps), String(SERVICES.indexOf(group))]
 })

@@ -4,6 +4,7 @@ import { Memory, memoryStore } from "./memory.ts"
 import { partitionContract } from "./partitions.contract.ts"
 import { planContract } from "./plans.contract.ts"
 import { postgresContract } from "./postgres.contract.ts"
+import { pruneContract } from "./prune.contract.ts"
 import { storeContract } from "./store.contract.ts"
 import type { StoreUnderTest } from "./trial.contract.ts"
 
@@ -13,6 +14,7 @@ storeContract("Postgres", postgres)
 postgresContract(postgres)
 planContract(postgres)
 partitionContract(testDatabase)
+pruneContract(postgres)
 
 storeContract("memory", async (): Promise<StoreUnderTest> => {
   const memory = new Memory()
