@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test"
 import type { Operation, Outcome } from "../../shared/contract/gateway.ts"
 import { minor } from "../../shared/contract/money.ts"
-import { judge, nextOperation, type Verdict } from "./attempt.ts"
+import { judge, type Verdict } from "./attempt.ts"
 import type { Answered } from "./calls.ts"
+import { nextOperation } from "./next.ts"
 import type { Attempt, Status } from "./state.ts"
 import { AMOUNT, NOON, PAYMENT, rulesOf, USD } from "./testing.ts"
 

@@ -1,13 +1,14 @@
 /**
  * One attempt: one provider asked for one payment under one key. It reads from top to bottom: what an attempt is, what
- * an answer means, what is asked next and when, and what each event makes of it.
+ * an answer means, when it is looked at, and what each event makes of it. What is asked next is next.ts.
  *
  * The rule all of it serves: an unknown outcome is a state. Another provider may be asked only when this one cannot
  * take money any more, as its own durable answer says (a refusal of the only send, or a fence), never because time
  * passed.
  */
-import type { GatewayEvent, Operation } from "../../shared/contract/gateway.ts"
-import type { Answered } from "./calls.ts"
+import type { GatewayEvent } from "../../shared/contract/gateway.ts"
+import { type Answered, RECEIVED } from "./calls.ts"
+import { isStored, spacingMs } from "./next.ts"
 import type { Rules } from "./rules.ts"
 import type { Attempt, Payment, Status } from "./state.ts"
 
@@ -51,12 +52,14 @@ export const judge = (attempt: Attempt, answer: Answered, payment: Payment): Ver
   if (attempt.status === "REVERSING")
     return answer.operation === "reverse" ? judgeReversal(answer, expected) : "nothing"
   if (answer.operation === "reverse") return "nothing"
+  // What was only received may come to nothing after a cancel; then the notification is the truth.
+  if (answer.code === RECEIVED && attempt.fences > 0) return "nothing"
   // A success is news in every other state, even after the fence: late truth is never dropped.
   if (answer.outcome === "succeeded" || answer.outcome === "late_success") {
     if (answer.amount === payment.amount && answer.currency === payment.currency) return "charged"
     return attempt.mismatch && !expected ? "nothing" : attempt.mismatch ? "unknown" : "mismatch"
   }
-  if (!unresolved(attempt)) return attempt.vouched === true && expected ? confirmation(answer) : "nothing"
+  if (!unresolved(attempt)) return attempt.vouched === true ? confirmation(answer, expected) : "nothing"
   if (attempt.mismatch) return expected ? "unknown" : "nothing"
   switch (answer.outcome) {
     case "fenced":
@@ -74,14 +77,21 @@ export const judge = (attempt: Attempt, answer: Answered, payment: Payment): Ver
     case "pending":
       return expected ? "pending" : "nothing"
     case "not_charged":
-      return expected && answer.operation !== "charge" ? "not_charged" : expected ? "unknown" : "nothing"
+      return !(expected || announced(attempt, answer)) ? "nothing" : isStep(answer) ? "not_charged" : "unknown"
     case "unknown":
       return expected ? "unknown" : "nothing"
   }
 }
 
-const confirmation = ({ outcome }: Answered): Verdict =>
-  outcome === "fenced" || outcome === "reversed" || outcome === "declined" ? "confirmed" : "unknown"
+const confirmation = ({ outcome }: Answered, expected: boolean): Verdict => {
+  if (outcome === "fenced" || outcome === "reversed" || outcome === "declined") return "confirmed"
+  return expected ? "unknown" : "nothing"
+}
+
+/** The first of two calls is made: its handle is known, and nothing was taken; or it was to be told later, and is. */
+const isStep = ({ operation, handle }: Answered): boolean => operation !== "charge" || handle !== undefined
+const announced = ({ status, handle, fences }: Attempt, answer: Answered): boolean =>
+  status === "PENDING" && handle === undefined && fences === 0 && answer.handle !== undefined
 
 const judgeReversal = (answer: Answered, expected: boolean): Verdict => {
   if (answer.outcome === "reversed") return "reversed"
@@ -95,49 +105,6 @@ const isOnlySend = (attempt: Attempt, answer: Answered): boolean =>
   attempt.doubtful === 0 &&
   attempt.unanswered.length === 1 &&
   attempt.unanswered[0] === answer.try
-
-/** After so many reads in a row that told nothing the fence is asked: its own answer settles the matter as well. */
-const BLIND_MAX = 3
-
-/** What is asked next of an attempt whose end is not known. */
-export const nextOperation = (attempt: Attempt, closing: boolean, now: number, rules: Rules): Operation => {
-  if (attempt.status === "REVERSING") return "reverse"
-  if (attempt.mismatch) return "read"
-  // The fence makes the operator's word true where it was not, unless the charge exists.
-  if (attempt.vouched === true) return "fence"
-  if (attempt.seen === "not_charged") return mayReplay(attempt, closing, now, rules) ? "charge" : "fence"
-  if (attempt.seen === "pending") return closing ? "fence" : "read"
-  if (attempt.blind >= BLIND_MAX && (attempt.status !== "PENDING" || closing)) return "fence"
-  return "read"
-}
-
-/**
- * Replaying is not a query: if the first request never executed, the replay charges now. So it needs a provider that
- * still knows the key, a payment that still wants the money, and an answer that was no server error, because Stripe
- * replays a stored 500 for 24 h.
- */
-const mayReplay = (attempt: Attempt, closing: boolean, now: number, rules: Rules): boolean =>
-  !closing &&
-  !attempt.server_error &&
-  !attempt.reviewed &&
-  attempt.charges < rules.tries &&
-  now - attempt.started_at < rules.replay_ms[attempt.provider]
-
-const JITTER = 0.25
-
-/**
- * How long to wait after an answer that told nothing. A server error needs no wait: the read and the fence come next.
- */
-export const delayMs = (attempt: Attempt, answer: Answered, rules: Rules): number => {
-  if (attempt.reviewed || attempt.mismatch) return rules.daily_ms
-  if (answer.operation === "charge" && isServerError(answer.reason)) return 0
-  return spacingMs(attempt.doubts, rules) * (1 + JITTER * answer.jitter)
-}
-
-const spacingMs = (doubts: number, rules: Rules): number =>
-  Math.min(rules.backoff_ms * 2 ** Math.min(doubts, 30), rules.recovery_ms)
-
-export const isServerError = (reason: string | undefined): boolean => reason?.startsWith("http_5") === true
 
 /** A call that has no answer for that long will have none: its process is gone. */
 export const patienceMs = (rules: Rules): number => Math.max(rules.recovery_ms, 3 * rules.timeout_ms)
@@ -254,6 +221,8 @@ export const received = (attempt: Attempt, data: Received, at: number, rules: Ru
       return {
         ...next,
         status: attempt.status === "PENDING" ? "UNKNOWN" : attempt.status,
+        // All sends so far were that first call.
+        ...(data.operation === "charge" && { unanswered: [], doubtful: 0 }),
         seen: "not_charged",
         next_at: at
       }
@@ -277,7 +246,7 @@ export const timedOut = (attempt: Attempt, data: DataOf<"GatewayTimeoutOccurred"
     doubtful: charge ? attempt.doubtful + 1 : attempt.doubtful,
     doubts: attempt.doubts + 1,
     blind: data.operation === "read" ? attempt.blind + 1 : 0,
-    server_error: attempt.server_error || (charge && isServerError(data.reason)),
+    server_error: attempt.server_error || (charge && isStored(data.reason)),
     unknown_since: attempt.unknown_since ?? at,
     next_at: at + data.next_retry_in_seconds * 1000,
     ...(data.handle !== undefined && { handle: data.handle })

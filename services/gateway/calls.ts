@@ -17,6 +17,8 @@ export interface ProviderCall {
   readonly started_at: number
   /** What the attempt is read, fenced or charged by, once an answer has told it. */
   readonly handle?: string
+  /** Every charge sent so far has had its answer, and none took money: nothing is under way. */
+  readonly untaken?: boolean
   /** The charge itself, once known: what a reversal gives back. */
   readonly provider_reference?: string
 }
@@ -88,6 +90,9 @@ export interface Answer {
   /** With code `breaker_open`: when to come back (ms). */
   readonly retry_at?: number
 }
+
+/** The code of a charge that is as good as made, though its provider has only promised to carry it out. */
+export const RECEIVED = "capture_received"
 
 export interface Answered extends Answer {
   readonly payment_id: string

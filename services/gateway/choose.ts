@@ -3,19 +3,10 @@
  * asked, when the payment has failed, and when it may be closed. What one attempt means is attempt.ts.
  */
 import type { GatewayEvent, Operation, Provider } from "../../shared/contract/gateway.ts"
-import {
-  awaited,
-  blocks,
-  delayMs,
-  dueAt,
-  judge,
-  lookedAfter,
-  nextOperation,
-  reviewIsDue,
-  unresolved
-} from "./attempt.ts"
+import { awaited, blocks, dueAt, judge, lookedAfter, reviewIsDue, unresolved } from "./attempt.ts"
 import { type Answered, keyOf } from "./calls.ts"
 import { evolveWith, find } from "./evolve.ts"
+import { delayMs, nextOperation } from "./next.ts"
 import type { Rules } from "./rules.ts"
 import type { Attempt, Payment, State } from "./state.ts"
 
@@ -106,7 +97,7 @@ export const answer = (draft: Draft, answered: Answered): Draft => {
       return respond(draft, answered, "fenced")
     case "not_charged":
       respond(draft, answered, "not_charged")
-      return askNext(draft, draft.again(attempt), "the provider has not charged yet")
+      return askNext(draft, draft.again(attempt), notYet(answered))
     case "pending":
       respond(draft, answered, "pending")
       review(draft, draft.again(attempt))
@@ -128,6 +119,9 @@ export const answer = (draft: Draft, answered: Answered): Draft => {
     }
   }
 }
+
+const notYet = ({ operation }: Answered): string =>
+  operation === "charge" ? "authorised, and not charged yet" : "the provider has not charged yet"
 
 type Received = Extract<GatewayEvent, { readonly type: "GatewayResponseReceived" }>["data"]
 

@@ -6,6 +6,7 @@ import type { Decider, Decision, Reaction } from "../../shared/runtime/decider.t
 import { breakerStream, type GatewayEffect, type Local, paymentStream, type Transition } from "./calls.ts"
 import { answer, begin, close, Draft, look, wakeAt } from "./choose.ts"
 import { evolveWith, find, INITIAL } from "./evolve.ts"
+import { untaken } from "./next.ts"
 import { FOREVER, force, resolve } from "./operator.ts"
 import { postings, project } from "./projections.ts"
 import { answerRefund, beginRefund, lookAtRefunds, refundCallOf, wakeRefundsAt } from "./refunds.ts"
@@ -101,6 +102,7 @@ const react = (state: State, event: Recorded<GatewayEvent>): Reaction<GatewayEff
         ...call,
         started_at,
         ...(handle !== undefined && { handle }),
+        ...(call.operation === "fence" && untaken(attempt) && { untaken: true }),
         ...(provider_reference !== undefined && { provider_reference })
       }
     ]

@@ -22,6 +22,8 @@ export interface Rules {
   readonly daily_ms: number
   /** How long after the first send the same key may be sent again: less than the provider remembers it. */
   readonly replay_ms: Readonly<Record<Provider, number>>
+  /** Whether a payment can be looked up. Adyen tells by answering the same call again, or by notification. */
+  readonly readable: Readonly<Record<Provider, boolean>>
 }
 
 const HOUR_MS = 3_600_000
@@ -34,5 +36,6 @@ export const DEFAULTS: Omit<Rules, "providers"> = {
   review_ms: 24 * HOUR_MS,
   daily_ms: 24 * HOUR_MS,
   // Stripe keeps keys for 24 h, PayPal for 6 h (orders), Adyen for at least 7 days.
-  replay_ms: { stripe: 23 * HOUR_MS, paypal: 5 * HOUR_MS, adyen: 6 * 24 * HOUR_MS }
+  replay_ms: { stripe: 23 * HOUR_MS, paypal: 5 * HOUR_MS, adyen: 6 * 24 * HOUR_MS },
+  readable: { stripe: true, paypal: true, adyen: false }
 }

@@ -16,7 +16,8 @@ const simulated = (environment: Record<string, string> = {}) => {
 test("with the simulator everything has a default", () => {
   const { rules, providers } = simulated()
   expect(rules).toMatchObject({ tries: 3, timeout_ms: 30_000, backoff_ms: 1000, recovery_ms: 60_000 })
-  expect(rules.providers.map(({ provider }) => provider)).toEqual(["stripe", "paypal"])
+  expect(rules.providers.map(({ provider }) => provider)).toEqual(["stripe", "paypal", "adyen"])
+  expect(providers.adyen?.url).toBe("http://127.0.0.1:8090")
   expect([providers.stripe.url, providers.paypal.url]).toEqual(["http://127.0.0.1:8090", "http://127.0.0.1:8090"])
   expect(JSON.stringify(providers)).not.toContain('"simulated","payment_method"')
   expect(String(providers.stripe.secret)).toBe("<redacted:STRIPE_SECRET_KEY>")
@@ -27,10 +28,13 @@ test("who can take a payment is known before anybody is asked", () => {
     simulated()
       .rules.providers.filter(({ accepts }) => accepts(minor(amount), code as Currency))
       .map(({ provider }) => provider)
-  expect(takers("USD", 100n)).toEqual(["stripe", "paypal"])
-  expect(takers("KWD", 100n)).toEqual(["stripe"])
-  expect(takers("HUF", 101n)).toEqual(["stripe"])
-  expect(takers("UGX", 100n)).toEqual([])
+  expect(takers("USD", 100n)).toEqual(["stripe", "paypal", "adyen"])
+  expect(takers("KWD", 100n)).toEqual(["stripe", "adyen"])
+  expect(takers("HUF", 101n)).toEqual(["stripe", "adyen"])
+  expect(takers("UGX", 100n)).toEqual(["adyen"])
+  expect(takers("IDR", 150n)).toEqual(["stripe"])
+  expect(takers("MGA", 100n)).toEqual(["stripe"])
+  expect(takers("BIF", 1n)).toEqual(["stripe"])
 })
 
 const live = {
@@ -40,7 +44,12 @@ const live = {
   PAYPAL_URL: "https://paypal.example",
   PAYPAL_CLIENT_ID: "id",
   PAYPAL_CLIENT_SECRET: "secret",
-  PAYPAL_VAULT_ID: "v"
+  PAYPAL_VAULT_ID: "v",
+  ADYEN_URL: "https://prefix-checkout-live.adyenpayments.com/checkout",
+  ADYEN_API_KEY: "key",
+  ADYEN_MERCHANT_ACCOUNT: "TestMerchant",
+  ADYEN_SHOPPER_REFERENCE: "shopper",
+  ADYEN_STORED_PAYMENT_METHOD_ID: "stored"
 }
 
 describe("live, nothing that says where money goes is guessed", () => {
@@ -50,6 +59,13 @@ describe("live, nothing that says where money goes is guessed", () => {
       const { [name as keyof typeof live]: _, ...rest } = live
       expect(Exit.isFailure(read(undefined, rest))).toBe(true)
     })
+  test("Adyen's are not needed by whoever does not ask it", () => {
+    const { ADYEN_API_KEY: _, ...rest } = live
+    const exit = read(undefined, { ...rest, GATEWAY_PROVIDERS: "stripe,paypal" })
+    expect(Exit.isSuccess(exit) && exit.value.providers.adyen).toBeUndefined()
+    const all = read(undefined, { ...live, GATEWAY_PROVIDERS: "stripe,paypal" })
+    expect(Exit.isSuccess(all) && all.value.providers.adyen?.merchant_account).toBe("TestMerchant")
+  })
 })
 
 for (const [name, value] of [

@@ -2,7 +2,7 @@
 import { Config, Option, Redacted, Schema } from "effect"
 import { Provider } from "../../shared/contract/gateway.ts"
 import type { BreakerRules } from "./breaker.ts"
-import { toPaypal, toStripe } from "./provider/currency.ts"
+import { toAdyen, toPaypal, toStripe } from "./provider/currency.ts"
 import type { ProviderSettings } from "./provider/registry.ts"
 import { DEFAULTS, type Rules } from "./rules.ts"
 
@@ -18,17 +18,41 @@ const whole = (name: string, minimum: number) =>
     name
   )
 const atLeastOne = (name: string, fallback: number) => whole(name, 1).pipe(Config.withDefault(fallback))
+const order = Config.Array(Provider, "GATEWAY_PROVIDERS").pipe(
+  Config.withDefault(["stripe", "paypal", "adyen"] as const)
+)
+
 /** With the simulator everything has a default. Without it nothing that says where money goes is guessed. */
-const environment = (simulatorUrl: string | undefined) => {
+const reader = (simulatorUrl: string | undefined) => {
   const live = simulatorUrl === undefined
-  const text = (name: string, fallback = "simulated") =>
-    live ? Config.NonEmptyString(name) : Config.String(name).pipe(Config.withDefault(fallback))
-  const secret = (name: string) =>
-    live
-      ? Config.Redacted(name)
-      : Config.Redacted(name).pipe(Config.withDefault(Redacted.make("simulated", { label: name })))
+  return {
+    text: (name: string, fallback = "simulated") =>
+      live ? Config.NonEmptyString(name) : Config.String(name).pipe(Config.withDefault(fallback)),
+    secret: (name: string) =>
+      live
+        ? Config.Redacted(name)
+        : Config.Redacted(name).pipe(Config.withDefault(Redacted.make("simulated", { label: name })))
+  }
+}
+
+/** Who is not asked for new payments may still be asked about old ones, and need not be: then nothing is required. */
+const adyenEnvironment = (simulatorUrl: string | undefined, order: ReadonlyArray<Provider>) => {
+  const { text, secret } = reader(simulatorUrl)
+  const all = Config.all({
+    url: text("ADYEN_URL", simulatorUrl),
+    api_key: secret("ADYEN_API_KEY"),
+    merchant_account: text("ADYEN_MERCHANT_ACCOUNT"),
+    shopper_reference: text("ADYEN_SHOPPER_REFERENCE"),
+    stored_payment_method_id: text("ADYEN_STORED_PAYMENT_METHOD_ID")
+  })
+  return order.includes("adyen") ? Config.map(all, Option.some) : Config.option(all)
+}
+
+const environment = (simulatorUrl: string | undefined) => {
+  const { text, secret } = reader(simulatorUrl)
   return Config.all({
-    order: Config.Array(Provider, "GATEWAY_PROVIDERS").pipe(Config.withDefault(["stripe", "paypal"] as const)),
+    order,
+    adyen: Config.flatMap(order, (asked) => adyenEnvironment(simulatorUrl, asked)),
     tries: atLeastOne("GATEWAY_ATTEMPTS", DEFAULTS.tries),
     timeout_ms: atLeastOne("GATEWAY_TIMEOUT_MS", DEFAULTS.timeout_ms),
     backoff_ms: atLeastOne("GATEWAY_BACKOFF_MS", DEFAULTS.backoff_ms),
@@ -64,10 +88,12 @@ type Decoded = Config.Success<ReturnType<typeof environment>>
 const settingsOf = (given: Decoded): GatewaySettings => {
   const { tries, timeout_ms, backoff_ms, recovery_ms, review_ms } = given
   const { replay_ms } = DEFAULTS
+  const adyen = Option.getOrUndefined(given.adyen)
   const accepts = {
     stripe: (amount, currency) => given.stripeMethod !== "" && toStripe(amount, currency) !== undefined,
     paypal: (amount, currency) => given.paypalVault !== "" && toPaypal(amount, currency) !== undefined,
-    adyen: () => false
+    adyen: (amount, currency) =>
+      adyen !== undefined && adyen.stored_payment_method_id !== "" && toAdyen(amount, currency) !== undefined
   } satisfies Record<Provider, Rules["providers"][number]["accepts"]>
   return {
     rules: {
@@ -94,7 +120,8 @@ const settingsOf = (given: Decoded): GatewaySettings => {
         vault_id: given.paypalVault,
         timeout_ms,
         replay_ms: replay_ms.paypal
-      }
+      },
+      adyen: adyen === undefined ? undefined : { ...adyen, timeout_ms }
     },
     breaker: breakerRules(Option.getOrUndefined(given.reset_ms))
   }

@@ -67,9 +67,9 @@ export const GatewayEvents = {
     {
       ...call,
       outcome: Outcome,
-      /** The provider's id of the charge (Stripe `pi_…`, PayPal capture id). */
+      /** The provider's id of the charge (Stripe `pi_…`, PayPal capture id, Adyen pspReference of the payment). */
       provider_reference: Schema.optionalKey(Schema.String),
-      /** What the attempt can be read or fenced by, once known (Stripe `pi_…`, PayPal order id). */
+      /** What the attempt can be read or fenced by, once known (Stripe `pi_…`, PayPal order id, Adyen pspReference). */
       handle: Schema.optionalKey(Schema.String),
       code: Schema.optionalKey(Schema.String),
       decline_class: Schema.optionalKey(DeclineClass),

@@ -14,8 +14,8 @@ export type Operation = typeof Operation.Type
  * `declined` by issuer or risk · `rejected` by the provider's own validation, our fault · `not_sent` no byte
  * left us ·
  * `not_executed` throttled before execution · `pending` the provider will tell later · `unknown` anything else ·
- * `not_charged` a read shows that nothing was taken yet (it still could be) · `fenced` it can never succeed ·
- * `reversed` the unwanted charge went back.
+ * `not_charged` nothing was taken yet (it still could be): a read shows it, or a charge of two calls has made the
+ * first · `fenced` it can never succeed · `reversed` the unwanted charge went back.
  */
 export const Outcome = Schema.Literals([
   "succeeded",

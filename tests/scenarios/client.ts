@@ -170,7 +170,7 @@ export const apiAt = (at: () => string, apiKey: string) => {
   return { get, post, credit, open, pay, refund, hold, capture, voidHold, holdNow, wallet, payment }
 }
 
-export type Provider = "stripe" | "paypal"
+export type Provider = "stripe" | "paypal" | "adyen"
 
 export interface Movement {
   readonly provider: Provider

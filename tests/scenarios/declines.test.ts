@@ -34,10 +34,9 @@ for (const code of ["stolen_card", "insufficient_funds"])
     expect(told).toMatchObject({ title: "Payment failed", message: expect.stringContaining("declined") })
   })
 
-test("P115 both providers decline softly: 402, refunded", async () => {
+test("P115 all providers decline softly: 402, refunded", async () => {
   const wallet = await api.open(AMOUNT)
-  await sim.behaviour("stripe", { fault: "decline" })
-  await sim.behaviour("paypal", { fault: "decline" })
+  for (const provider of ["stripe", "paypal", "adyen"] as const) await sim.behaviour(provider, { fault: "decline" })
   const { error } = problemOf(await api.pay(wallet.id, AMOUNT), 402)
   expect(error.code).toBe("PAYMENT_DECLINED")
   expect((await api.wallet(wallet.id)).balance).toBe(AMOUNT)

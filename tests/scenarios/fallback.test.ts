@@ -83,6 +83,7 @@ test("10.3 all providers fail: FAILED 502, wallet refunded, user told, nothing c
   const wallet = await api.open(AMOUNT)
   await sim.behaviour("stripe", { fault: "reset-before" })
   await sim.behaviour("paypal", { fault: "5xx-before" })
+  await sim.behaviour("adyen", { fault: "reset-before", op: "create" })
   const { error } = problemOf(await api.pay(wallet.id, AMOUNT, { prefer: "wait=30" }), 502)
   expect(error.code).toBe("GATEWAY_UNAVAILABLE")
   const payment = String(error.details["payment_id"])
@@ -100,13 +101,14 @@ test("10.3 all providers fail: FAILED 502, wallet refunded, user told, nothing c
 test("10.3 every breaker open before any attempt: the payment waits, then goes through", async () => {
   await sim.behaviour("stripe", { fault: "reset-before" })
   await sim.behaviour("paypal", { fault: "reset-before" })
+  await sim.behaviour("adyen", { fault: "reset-before", op: "create" })
   const failing = async () => {
     const wallet = await api.open(AMOUNT)
     const answer = await api.pay(wallet.id, AMOUNT, { prefer: "wait=2" })
     if (answer.status !== 202) problemOf(answer, 502)
-    return [await stateOf("stripe"), await stateOf("paypal")]
+    return Promise.all([stateOf("stripe"), stateOf("paypal"), stateOf("adyen")])
   }
-  await eventually("both open", failing, ([stripe, paypal]) => stripe === "open" && paypal === "open")
+  await eventually("all open", failing, (states) => states.every((state) => state === "open"))
   const wallet = await api.open(AMOUNT)
   const waiting = api.pay(wallet.id, AMOUNT, { prefer: "wait=30" })
   await eventually(

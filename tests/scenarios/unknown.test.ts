@@ -112,6 +112,7 @@ test("P20 a provider that is unavailable ends in 502 and a refund, not in proces
   const wallet = await api.open(AMOUNT)
   for (const provider of ["stripe", "paypal"] as const)
     await sim.behaviour(provider, { fault: "5xx-before", code: "503" })
+  await sim.behaviour("adyen", { fault: "5xx-before", code: "503", op: "create" })
   const answer = await api.pay(wallet.id, AMOUNT, { prefer: "wait=25" })
   expect(answer.status).toBe(502)
   expect((await api.wallet(wallet.id)).balance).toBe(AMOUNT)

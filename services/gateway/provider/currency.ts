@@ -1,7 +1,7 @@
 /**
- * One amount, three notations. Inside: minor units by ISO 4217's exponent. Stripe: integers whose unit differs from
- * ISO for some currencies. PayPal: decimal strings, for about 25 currencies. Nothing is ever rounded: what a provider
- * cannot express exactly, it is not asked to charge.
+ * One amount, four notations. Inside: minor units by ISO 4217's exponent. Stripe and Adyen: integers whose unit differs
+ * from ISO for some currencies, and not for the same ones. PayPal: decimal strings, for about 25 currencies. Nothing is
+ * ever rounded: what a provider cannot express exactly, it is not asked to charge.
  */
 import { type Currency, exponent, isCurrency, type Minor, minor } from "../../../shared/contract/money.ts"
 
@@ -60,6 +60,24 @@ export const toPaypal = (amount: Minor, currency: Currency): string | undefined 
   const text = units.toString().padStart(digits + 1, "0")
   return `${text.slice(0, -digits)}.${text.slice(-digits)}`
 }
+
+/** Adyen's own table: no decimals for IDR and CVE, two for CLP and ISK. */
+const ADYEN_ZERO_DECIMAL = words("CVE DJF GNF IDR JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF")
+const ADYEN_THREE_DECIMAL = words("BHD IQD JOD KWD LYD OMR TND")
+/** Its decimals at Adyen are not known to us. */
+const ADYEN_REFUSED = words("BIF MGA")
+
+const adyenExponent = (currency: Currency): number =>
+  ADYEN_ZERO_DECIMAL.has(currency) ? 0 : ADYEN_THREE_DECIMAL.has(currency) ? 3 : 2
+
+/** The integer that Adyen is sent. */
+export const toAdyen = (amount: Minor, currency: Currency): bigint | undefined =>
+  amount <= 0n || ADYEN_REFUSED.has(currency)
+    ? undefined
+    : inRange(shift(amount, adyenExponent(currency) - exponent(currency)))
+
+export const fromAdyen = (units: bigint, currency: Currency): Minor | undefined =>
+  ADYEN_REFUSED.has(currency) ? undefined : inRange(shift(units, exponent(currency) - adyenExponent(currency)))
 
 const DECIMAL = /^(\d{1,17})(?:\.(\d{1,3}))?$/
 

@@ -83,12 +83,16 @@ const pauseMs = (tries: number, random: number): number =>
 const TRY_LEAST_MS = 2_000
 
 /** Several tries within `timeout_ms`: each takes a third of it, where that is long enough for an answer. */
-export const persistently = (timeout_ms: number, send: (timeout_ms: number) => Effect.Effect<Reply>) =>
+export const persistently = (
+  timeout_ms: number,
+  send: (timeout_ms: number) => Effect.Effect<Reply>,
+  again = isTransient
+) =>
   Effect.gen(function* () {
     const each = Math.max(timeout_ms / 3, Math.min(timeout_ms, TRY_LEAST_MS))
     const began = yield* Clock.currentTimeMillis
     let reply = yield* send(each)
-    for (let tries = 1; tries < TRIES_MAX && isTransient(reply); tries++) {
+    for (let tries = 1; tries < TRIES_MAX && again(reply); tries++) {
       yield* Effect.sleep(pauseMs(tries, yield* Random.next))
       const left = began + timeout_ms - (yield* Clock.currentTimeMillis)
       if (left <= 0) break

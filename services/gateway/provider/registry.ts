@@ -2,6 +2,7 @@
 import { Context, Effect, Layer } from "effect"
 import { HttpClient } from "effect/http"
 import type { Provider } from "../../../shared/contract/gateway.ts"
+import { type AdyenSettings, adyen } from "./adyen.ts"
 import { type PaypalSettings, paypal } from "./paypal.ts"
 import type { ProviderPort } from "./port.ts"
 import { type StripeSettings, stripe } from "./stripe.ts"
@@ -9,6 +10,8 @@ import { type StripeSettings, stripe } from "./stripe.ts"
 export interface ProviderSettings {
   readonly stripe: StripeSettings
   readonly paypal: PaypalSettings
+  /** Absent where it is neither asked nor was ever asked. */
+  readonly adyen: AdyenSettings | undefined
 }
 
 export class Providers extends Context.Service<Providers, ReadonlyMap<Provider, ProviderPort>>()("gateway/Providers") {
@@ -25,5 +28,6 @@ export class Providers extends Context.Service<Providers, ReadonlyMap<Provider, 
 const portsOf = (client: HttpClient.HttpClient, settings: ProviderSettings): ReadonlyMap<Provider, ProviderPort> =>
   new Map<Provider, ProviderPort>([
     ["stripe", stripe(client, settings.stripe)],
-    ["paypal", paypal(client, settings.paypal)]
+    ["paypal", paypal(client, settings.paypal)],
+    ...(settings.adyen === undefined ? [] : [["adyen", adyen(client, settings.adyen)] as const])
   ])

@@ -66,6 +66,7 @@ export const PURE_MODULES: ReadonlyArray<string> = [
   "services/gateway/calls.ts",
   "services/gateway/choose.ts",
   "services/gateway/evolve.ts",
+  "services/gateway/next.ts",
   "services/gateway/operator.ts",
   "services/gateway/refunds.ts",
   "services/gateway/rules.ts"
