@@ -1,5 +1,6 @@
 /** Idempotency-Key: what happens to twins, to other bodies, after a restart, after a refusal. */
 import { afterAll, beforeEach, expect, test } from "bun:test"
+import { EXAMPLE } from "../../shared/contract/catalogue.ts"
 import { NotAccepted, RowTaken } from "../../shared/runtime/commands.ts"
 import { hasEnded } from "./records.ts"
 import { startApi, WALLET, World } from "./testing/world.ts"
@@ -169,6 +170,21 @@ test("keys of tenants, routes and wallets do not meet", async () => {
     { "idempotency-key": "a" }
   )
   expect(elsewhere).toMatchObject({ status: 422, body: { error: { code: "IDEMPOTENCY_KEY_REUSED" } } })
+})
+
+test("what the first request itself has made impossible is repeated after a restart, not refused", async () => {
+  world.addPayment({ id: EXAMPLE.payment, status: "COMPLETED" })
+  const refund = (key: string, amount = 40_000) =>
+    send(`/api/v1/payments/${EXAMPLE.payment}/refunds`, { amount }, { "idempotency-key": key })
+  const first = await refund("all of it")
+  expect([first.status, first.replayed]).toEqual([201, false])
+  await restart()
+  world.refusal = { code: "REFUND_EXCEEDS_REMAINDER", reason: "nothing is left" }
+  const again = await refund("all of it")
+  expect([again.status, again.replayed, again.body.id]).toEqual([201, true, first.body.id])
+  await restart()
+  expect((await refund("all of it", 1)).body.error?.code).toBe("IDEMPOTENCY_KEY_REUSED")
+  expect((await refund("another")).body.error?.code).toBe("REFUND_EXCEEDS_REMAINDER")
 })
 
 test("a credit is repeated from its event, and a refused one burns no key", async () => {

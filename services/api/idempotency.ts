@@ -13,7 +13,7 @@ import type { Outcome } from "../../shared/runtime/journal/fold.ts"
 import type { Principal } from "./auth.ts"
 import { canonical } from "./json.ts"
 import { invalidField, type Problem, problem } from "./problem.ts"
-import { idempotencyKeysTable, type KeyScope, type Store } from "./records.ts"
+import { idempotencyKeysTable, type KeyRecord, type KeyScope, type Store } from "./records.ts"
 import { type Answer, type ApiFailure, inUse, refused, toProblem } from "./responses.ts"
 import type { InTurn } from "./turns.ts"
 
@@ -85,7 +85,8 @@ export const makeIdempotency = (store: Pick<Store["Service"], "idempotencyKey">,
     inFlight.set(place, entry)
     const first = Effect.flatMap(request.submit([row(scope, entry, now)]), (outcome) => {
       // Only a commit burns the key; from here on it stands, whatever the answer will be (P03).
-      if (appended(outcome)) remembered.set(place, { ...entry, leaseUntil: 0 })
+      if (!appended(outcome)) return refusedNowOr(request, scope, place, outcome)
+      remembered.set(place, { ...entry, leaseUntil: 0 })
       return answer(request, outcome)
     })
     return (request.inTurn?.(first) ?? first).pipe(
@@ -94,15 +95,27 @@ export const makeIdempotency = (store: Pick<Store["Service"], "idempotencyKey">,
     )
   }
 
+  /**
+   * What is refused writes nothing, so its key's row cannot be found taken: a repetition would be refused by what the
+   * first request has done itself (the hold is captured, nothing is left to refund).
+   */
+  const refusedNowOr = (request: Once, scope: KeyScope, place: string, outcome: Outcome) =>
+    Effect.flatMap(store.idempotencyKey(scope), (known) =>
+      known === undefined ? answer(request, outcome) : again(request, place, known)
+    )
+
   /** Another process, or this one before its restart, was first. A row of another table hides our own row's fate. */
   const lost = (request: Once, scope: KeyScope, place: string, taken: RowTaken) =>
-    Effect.flatMap(store.idempotencyKey(scope), (known) => {
-      if (known === undefined) return request.taken?.(taken) ?? Effect.fail<ApiFailure>(taken)
-      const leaseUntil = known.created_at < aloneSince ? 0 : known.lease_until
-      const entry = { fingerprint: known.fingerprint, id: known.resource_id, leaseUntil }
-      remembered.set(place, entry)
-      return repeat(request, entry)
-    })
+    Effect.flatMap(store.idempotencyKey(scope), (known) =>
+      known === undefined ? (request.taken?.(taken) ?? Effect.fail<ApiFailure>(taken)) : again(request, place, known)
+    )
+
+  const again = (request: Once, place: string, known: KeyRecord) => {
+    const leaseUntil = known.created_at < aloneSince ? 0 : known.lease_until
+    const entry = { fingerprint: known.fingerprint, id: known.resource_id, leaseUntil }
+    remembered.set(place, entry)
+    return repeat(request, entry)
+  }
 
   return {
     once: (request) => {
