@@ -15,6 +15,7 @@ const commands = {
   start: typescript("infra/embedded/main.ts"),
   test: typescript("infra/test.ts"),
   bench: typescript("bench/main.ts"),
+  rebuild: typescript("infra/consistency/main.ts"),
   lifecycle: typescript("infra/lifecycle.ts"),
   docs: typescript("infra/docs/main.ts"),
   lint: [...packaged("@biomejs", "biome", "bin", "biome"), "check", ".", "--error-on-warnings"],

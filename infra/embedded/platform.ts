@@ -22,7 +22,10 @@ import { logPruning } from "../../shared/runtime/journal/prune.ts"
 import { both } from "../../shared/runtime/observer.ts"
 import { Sql } from "../../shared/runtime/postgres.ts"
 import { makeTimers } from "../../shared/runtime/timers.ts"
+import { deskOf } from "../consistency/desk.ts"
+import { consistencyLayer } from "../consistency/service.ts"
 import type { Configuration } from "./configuration.ts"
+import { decidersOf } from "./deciders.ts"
 import { logging } from "./logging.ts"
 import { makeProcessors, type Processors } from "./processors.ts"
 import { monthsAhead, prepareDatabase } from "./schema.ts"
@@ -76,7 +79,10 @@ export const platform = Effect.fnUntraced(function* (
     yield* Layer.build(Layer.mergeAll(retentionLayer, logPruning))
     const drain = { began: 0 }
     yield* Effect.addFinalizer(() => settled(processors, drain.began + configuration.drainMs))
-    const api = yield* Layer.build(apiOf(processors, { tracing: configuration.tracing, bell, aloneSince: began }))
+    const desk = deskOf(decidersOf(configuration, settings), (service) => processors[service].memory)
+    const consistency = yield* Layer.build(consistencyLayer(desk, databaseUrl, simulatorUrl))
+    const edge = apiOf(processors, { tracing: configuration.tracing, bell, aloneSince: began })
+    const api = yield* Effect.provide(Layer.build(edge), consistency)
     yield* catchUp(processors, { began, behind, looked })
     const metrics = yield* Layer.build(metricsOf(processors))
     // What is added last ends first: from here on the drain's time runs.

@@ -1,17 +1,13 @@
 /** The stateful services of one process: each a processor of its decider, on the shared store and bus. */
-import { type Context, Effect, Option } from "effect"
-import { auditDecider } from "../../services/audit/decider.ts"
+import { type Context, Effect } from "effect"
 import type { GatewayEffect, GatewaySettings } from "../../services/gateway/index.ts"
 import { gateway } from "../../services/gateway/index.ts"
 import { metricsObserver } from "../../services/metrics/metrics.ts"
-import { notificationDecider } from "../../services/notification/decider.ts"
-import { paymentDecider } from "../../services/payment/decider.ts"
-import { sagaDecider } from "../../services/saga/decider.ts"
-import { walletDecider } from "../../services/wallet/decider.ts"
 import { defaultJournalSettings } from "../../shared/runtime/journal/journal.ts"
 import { both, type Observer } from "../../shared/runtime/observer.ts"
 import { defaultBounds, makeProcessor } from "../../shared/runtime/processor.ts"
 import type { Configuration } from "./configuration.ts"
+import { decidersOf } from "./deciders.ts"
 
 type Needs = Effect.Services<ReturnType<ReturnType<typeof gateway.perform>>>
 
@@ -20,9 +16,7 @@ export const makeProcessors = Effect.fnUntraced(function* (
   gatewaySettings: GatewaySettings,
   observer: Observer
 ) {
-  const { maxPaymentAmount, maxRefundsPerPayment } = configuration
-  const { concurrentPaymentWindowMs, sagaTimeoutMs, stepTimeoutMs, recoveryIntervalMs } = configuration
-  const stuckAfterMs = Option.getOrElse(configuration.stuckAfterMs, () => sagaTimeoutMs)
+  const deciders = decidersOf(configuration, gatewaySettings)
   const shared = {
     observer: both(metricsObserver, observer),
     bounds: { ...defaultBounds, batchMax: configuration.batchMax },
@@ -40,40 +34,32 @@ export const makeProcessors = Effect.fnUntraced(function* (
   // Stores first, then in the order in which a payment meets them (MISSION 10.5).
   const wallet = yield* makeProcessor({
     ...shared,
-    decider: walletDecider({
-      concurrentPaymentWindowMs,
-      rememberMs: concurrentPaymentWindowMs + sagaTimeoutMs,
-      holds: {
-        expiryMs: configuration.holdExpiryMs,
-        expiryMaxMs: configuration.holdExpiryMaxMs,
-        openMax: configuration.maxOpenHoldsPerWallet
-      }
-    }),
+    decider: deciders.wallet,
     topics: ["wallet-commands"]
   })
   const payment = yield* makeProcessor({
     ...shared,
-    decider: paymentDecider({ maxPaymentAmount, maxPaymentAmountOf: new Map(), maxRefundsPerPayment }),
+    decider: deciders.payment,
     topics: ["payment-commands"]
   })
   const saga = yield* makeProcessor({
     ...shared,
-    decider: sagaDecider({ sagaTimeoutMs, stepTimeoutMs, recoveryIntervalMs, stuckAfterMs }),
+    decider: deciders.saga,
     topics: ["payment-events", "wallet-events", "gateway-events", "saga-commands"]
   })
   const gateways = yield* makeProcessor({
     ...shared,
-    decider: gateway.decider(gatewaySettings),
+    decider: deciders.gateway,
     topics: ["gateway-commands"],
     perform
   })
   const notification = yield* makeProcessor({
     ...shared,
-    decider: notificationDecider,
+    decider: deciders.notification,
     topics: ["notification-commands"]
   })
   // It hears nothing: operators' actions are submitted, before and after they take effect.
-  const audit = yield* makeProcessor({ ...shared, decider: auditDecider, topics: [] })
+  const audit = yield* makeProcessor({ ...shared, decider: deciders.audit, topics: [] })
   return { wallet, payment, saga, gateway: gateways, notification, audit }
 })
 export type Processors = Effect.Success<ReturnType<typeof makeProcessors>>

@@ -5,6 +5,7 @@
 import { Clock, Context, Effect, Exit, Layer, Result, Tracer } from "effect"
 import { Hono } from "hono"
 import type { Commands } from "../../shared/runtime/commands.ts"
+import { Consistency } from "../../shared/runtime/consistency.ts"
 import { Ids } from "../../shared/runtime/ids.ts"
 import { type Auth, makeAuth, type Principal } from "./auth.ts"
 import type { Bell } from "./bell.ts"
@@ -59,7 +60,7 @@ export class Api extends Context.Service<
 >()("api/Api") {
   static readonly layerFrom = (
     settings: ApiSettings
-  ): Layer.Layer<Api, never, Commands | Store | OpsStore | Letters | Ids | Readiness> =>
+  ): Layer.Layer<Api, never, Commands | Store | OpsStore | Letters | Consistency | Ids | Readiness> =>
     Layer.effect(Api, makeApi(settings))
 }
 
@@ -78,6 +79,7 @@ const makeApi = Effect.fnUntraced(function* (settings: ApiSettings) {
     store,
     ops: yield* OpsStore,
     letters: yield* Letters,
+    consistency: yield* Consistency,
     ids,
     readiness,
     turns: yield* makeTurns(),

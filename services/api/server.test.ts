@@ -3,6 +3,7 @@ import { afterAll, expect, test } from "bun:test"
 import { connect } from "node:net"
 import { ConfigProvider, Effect, Layer, ManagedRuntime } from "effect"
 import { Commands } from "../../shared/runtime/commands.ts"
+import { Consistency } from "../../shared/runtime/consistency.ts"
 import { Ids } from "../../shared/runtime/ids.ts"
 import { Api } from "./app.ts"
 import { Letters } from "./letters/records.ts"
@@ -21,6 +22,7 @@ const start = async (world: World) => {
     Layer.succeed(Store, world.store()),
     Layer.succeed(OpsStore, world.operators.store()),
     Layer.succeed(Letters, world.letters.store()),
+    Layer.succeed(Consistency, world.operators.consistency),
     Ids.layer,
     Readiness.layer
   )

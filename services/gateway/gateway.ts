@@ -2,7 +2,7 @@
 import type { Message, Recorded } from "../../shared/contract/envelope.ts"
 import type { GatewayCommand, GatewayEvent } from "../../shared/contract/gateway.ts"
 import type { TimerFired } from "../../shared/contract/timer.ts"
-import type { Decider, Decision, Reaction } from "../../shared/runtime/decider.ts"
+import type { Decider, Decision, Encoded, Reaction } from "../../shared/runtime/decider.ts"
 import { breakerStream, type GatewayEffect, type Local, paymentStream, type Transition } from "./calls.ts"
 import { answer, begin, close, Draft, look, wakeAt } from "./choose.ts"
 import { evolveWith, find, INITIAL } from "./evolve.ts"
@@ -109,6 +109,13 @@ const react = (state: State, event: Recorded<GatewayEvent>): Reaction<GatewayEff
   }
 }
 
+/** When it is looked at again, the settings say. */
+const facts = ({ queued_until: _, attempts, refunds, ...encoded }: Encoded): Encoded => ({
+  ...encoded,
+  refunds: (refunds as ReadonlyArray<Encoded> | undefined)?.map(({ next_at: __, ...refund }) => refund),
+  attempts: (attempts as ReadonlyArray<Encoded>).map(({ next_at: __, retry_at: ___, ...attempt }) => attempt)
+})
+
 type Switched = Extract<GatewayEvent, { readonly type: "CircuitBreakerOpened" | "CircuitBreakerClosed" }>
 
 const forcing = ({ type, data }: Switched): Reaction<GatewayEffect> => {
@@ -133,5 +140,6 @@ export const gatewayDecider = (rules: Rules): Decider<State, GatewayEvent, Gatew
   postings,
   project,
   snapshot: { schema: 1, codec: State },
+  facts,
   size: (state) => state.attempts.length + (state.refunds?.length ?? 0)
 })

@@ -91,11 +91,15 @@ const parked = counter("sagas_parked_total", "Sagas that gave up: a person is ca
 const uncompensated = counter("saga_compensation_failures_total", "Compensations that gave up, among the parked sagas")
 const notified = counter("notifications_total", "Messages given to users")
 const recovered = counter("sagas_recovered_total", "Open sagas that a new process went on with")
-const replayed = counter("events_replayed_total", "Log records read again after a restart")
+const replayed = counter("events_replayed_total", "Log records read again after a restart, events of repaired streams")
 const resolved = counter(
   "pending_transactions_resolved_total",
   "Provider attempts of unknown outcome that asking, or sending again, has settled"
 )
+const found = counter("inconsistencies_detected_total", "Stored data that does not agree with itself, each once")
+const resolvedInconsistencies = counter("inconsistencies_resolved_total", "Inconsistencies that are there no more")
+const verifiedAt = gauge("consistency_last_verification_timestamp_seconds", "When the last verification ended")
+const inconsistent = gauge("consistency_last_verification_inconsistencies", "What it found; 0 is well")
 const recovery = gauge("system_recovery_duration_seconds", "How long the last start took to catch up")
 const lag = family(gauge("consumer_lag_records", "Log records a service has not taken yet"), "service", SERVICES)
 
@@ -119,11 +123,13 @@ export const declareMetrics = (): void => {
     notified,
     recovered,
     replayed,
+    found,
+    resolvedInconsistencies,
     resolved
   ]
   for (const metric of single) add(metric, 0)
   // Not set to 0: the start has measured it before there was a server that exports it.
-  recovery.modifyUnsafe(0, nowhere)
+  for (const measured of [recovery, verifiedAt, inconsistent]) measured.modifyUnsafe(0, nowhere)
 }
 
 const startedAt = new Map<string, number>()
@@ -209,4 +215,15 @@ export const measureDeadLetters = (service: Service, open: number): void => add(
 export const measureRecovery = (tookSeconds: number, records: number): void => {
   add(recovery, tookSeconds)
   add(replayed, records)
+}
+
+/** Newly found ones; what is found again is the same one. */
+export const inconsistenciesFound = (count: number): void => add(found, count)
+export const inconsistenciesResolved = (count: number): void => add(resolvedInconsistencies, count)
+/** Events folded in order to repair what was made of them. */
+export const measureReplay = (events: number): void => add(replayed, events)
+/** `at`: ms since the epoch. */
+export const measureVerification = (at: number, inconsistencies: number): void => {
+  add(verifiedAt, at / 1000)
+  add(inconsistent, inconsistencies)
 }

@@ -6,7 +6,7 @@ import { Failure } from "../../shared/contract/payment.ts"
 import { RefundFailure, RefundStep } from "../../shared/contract/refund.ts"
 import { type SagaEvent, Step } from "../../shared/contract/saga.ts"
 import type { TimerFired } from "../../shared/contract/timer.ts"
-import type { Decider, Decision } from "../../shared/runtime/decider.ts"
+import type { Decider, Decision, Encoded } from "../../shared/runtime/decider.ts"
 import { evolve } from "./evolve.ts"
 import { project } from "./projections.ts"
 import { react } from "./react.ts"
@@ -110,6 +110,12 @@ const evolveBoth = (settings: Settings) => {
 const soonest = (a: number | undefined, b: number | undefined): number | undefined =>
   a === undefined || b === undefined ? (a ?? b) : Math.min(a, b)
 
+/** When the time of a step is up, the settings say. */
+const facts = ({ stepDeadline: _, refunds, ...encoded }: Encoded): Encoded => ({
+  ...encoded,
+  refunds: (refunds as ReadonlyArray<Encoded> | undefined)?.map(({ stepDeadline: __, ...refund }) => refund)
+})
+
 export const sagaDecider = (settings: Settings): Decider<State, SagaEvent> => ({
   service: "saga",
   topic: "saga-events",
@@ -123,5 +129,6 @@ export const sagaDecider = (settings: Settings): Decider<State, SagaEvent> => ({
   postings: () => [],
   project,
   snapshot: { schema: 1, codec: Stored },
-  size: (state) => state?.refunds?.length ?? 0
+  size: (state) => state?.refunds?.length ?? 0,
+  facts
 })

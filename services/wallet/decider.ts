@@ -4,7 +4,7 @@ import { Metadata } from "../../shared/contract/catalogue.ts"
 import type { Message } from "../../shared/contract/envelope.ts"
 import { Currency, Minor } from "../../shared/contract/money.ts"
 import { WalletCommands, type WalletEvent } from "../../shared/contract/wallet.ts"
-import { type Decider, NOTHING } from "../../shared/runtime/decider.ts"
+import { type Decider, type Encoded, NOTHING } from "../../shared/runtime/decider.ts"
 import { fromEntries, size, toEntries } from "./deductions.ts"
 import { nextExpiry } from "./holds.ts"
 import { postings, project } from "./projections.ts"
@@ -70,6 +70,13 @@ const codec = ({ rememberMs }: Settings): Schema.Codec<State, unknown> =>
     )
   )
 
+/** Which old deductions are still remembered depends on where the memory began: those both remember are the same. */
+const facts = (encoded: Encoded, beside: Encoded): Encoded => {
+  const known = new Set(deductionsOf(beside).map(({ payment }) => payment))
+  return { ...encoded, deductions: deductionsOf(encoded).filter(({ payment }) => known.has(payment)) }
+}
+const deductionsOf = (encoded: Encoded) => (encoded["deductions"] ?? []) as ReadonlyArray<{ readonly payment: string }>
+
 export const walletDecider = (settings: Settings): Decider<State, WalletEvent> => ({
   service: "wallet",
   topic: "wallet-events",
@@ -83,5 +90,6 @@ export const walletDecider = (settings: Settings): Decider<State, WalletEvent> =
   postings,
   project,
   snapshot: { schema: 2, codec: codec(settings) },
+  facts,
   size: (state) => (state === undefined ? 0 : size(state.deductions) + state.holds.length)
 })

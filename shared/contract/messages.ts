@@ -1,6 +1,7 @@
 /** All messages there are, by type. */
 import { AuditCommands, AuditEvents } from "./audit.ts"
 import type { Catalogue, Entry } from "./catalogue.ts"
+import { ConsistencyEvents } from "./consistency.ts"
 import { DeadLetterCommands } from "./deadletter.ts"
 import { GatewayCommands, GatewayEvents } from "./gateway.ts"
 import { PaymentCommands, PaymentEvents } from "./payment.ts"
@@ -14,7 +15,8 @@ export const EVENTS = {
   ...GatewayEvents,
   ...SagaEvents,
   ...NotificationEvents,
-  ...AuditEvents
+  ...AuditEvents,
+  ...ConsistencyEvents
 } as const
 export const COMMANDS = {
   ...PaymentCommands,

@@ -21,6 +21,11 @@ export class Bounded<Key, Value> {
     return aged
   }
 
+  /** Without making it younger: looking at what is kept must not keep it. */
+  peek(key: Key): Value | undefined {
+    return this.young.get(key) ?? this.old.get(key)
+  }
+
   set(key: Key, value: Value): void {
     if (this.young.size >= this.half && !this.young.has(key)) {
       this.old = this.young

@@ -93,9 +93,17 @@ export interface Decider<State, E extends Fact, Effect = never> {
   readonly project: (state: State, event: Recorded<E>, cause: Message) => ReadonlyArray<Projected>
   /** Snapshots: a state under another schema version is ignored and replayed (DECISIONS D8). */
   readonly snapshot: { readonly schema: number; readonly codec: Schema.Codec<State, unknown> }
+  /**
+   * What of an encoded state follows from the events alone, for comparisons: neither moments that settings have a say
+   * in, nor what a bounded memory may have forgotten while `beside` remembers it. Default: all of it.
+   */
+  readonly facts?: (encoded: Encoded, beside: Encoded) => unknown
   /** Entries in the state, so that snapshots of a large state are rarer; default 0. */
   readonly size?: (state: State) => number
 }
+
+/** A state as its codec writes it: JSON. */
+export type Encoded = Readonly<Record<string, unknown>>
 
 export interface Reaction<Effect = never> {
   readonly commands?: ReadonlyArray<Outgoing>

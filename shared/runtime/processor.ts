@@ -10,7 +10,7 @@ import type { Submit } from "./commands.ts"
 import { defaultRedriveSettings, type RedriveSettings } from "./deadletter-classes.ts"
 import type { Decider } from "./decider.ts"
 import { Ids } from "./ids.ts"
-import { type JournalSettings, makeJournal } from "./journal/journal.ts"
+import { type JournalSettings, type Memory, makeJournal } from "./journal/journal.ts"
 import { JournalStore } from "./journal/store.ts"
 import { Lane } from "./lane.ts"
 import { type Observer, silent } from "./observer.ts"
@@ -64,6 +64,7 @@ export interface Processor {
   readonly idle: () => boolean
   /** True when nothing is waiting or in commit; calls may be under way. */
   readonly caughtUp: () => boolean
+  readonly memory: Memory
 }
 
 export const makeProcessor = Effect.fnUntraced(function* <State, E extends Fact, Eff = never>(
@@ -105,6 +106,7 @@ export const makeProcessor = Effect.fnUntraced(function* <State, E extends Fact,
     deadLetters: () => parking.open(),
     healthy: () => lane.healthy(),
     idle: () => lane.idle(),
-    caughtUp: () => lane.caughtUp()
+    caughtUp: () => lane.caughtUp(),
+    memory: journal.memory
   } satisfies Processor
 })

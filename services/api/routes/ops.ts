@@ -3,6 +3,7 @@ import type { Route } from "../route.ts"
 import { alertRoutes } from "./alerts.ts"
 import { auditRoutes } from "./audit.ts"
 import { breakerRoutes } from "./breakers.ts"
+import { consistencyRoutes } from "./consistency.ts"
 import { deadLetterRoutes } from "./dead-letters.ts"
 import type { Parts } from "./parts.ts"
 import { resolveRoutes } from "./resolve.ts"
@@ -14,5 +15,6 @@ export const opsRoutes = (parts: Parts): ReadonlyArray<Route> => [
   ...breakerRoutes(parts),
   ...alertRoutes(parts),
   ...deadLetterRoutes(parts),
+  ...consistencyRoutes(parts),
   ...auditRoutes(parts)
 ]

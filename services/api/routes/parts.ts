@@ -1,5 +1,6 @@
 /** What the routes work with; made once, when the app is. */
 import type { Commands } from "../../../shared/runtime/commands.ts"
+import type { Consistency } from "../../../shared/runtime/consistency.ts"
 import type { Ids } from "../../../shared/runtime/ids.ts"
 import type { Idempotency } from "../idempotency.ts"
 import type { Letters } from "../letters/records.ts"
@@ -16,6 +17,7 @@ export interface Parts {
   readonly store: Store["Service"]
   readonly ops: OpsStore["Service"]
   readonly letters: Letters["Service"]
+  readonly consistency: Consistency["Service"]
   readonly ids: Ids["Service"]
   readonly readiness: Readiness["Service"]
   readonly idempotency: Idempotency

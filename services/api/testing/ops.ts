@@ -4,6 +4,7 @@ import type { AuditCommand } from "../../../shared/contract/audit.ts"
 import type { Message } from "../../../shared/contract/envelope.ts"
 import type { GatewayCommand } from "../../../shared/contract/gateway.ts"
 import type { NotAccepted, Submission, SubmitFailure } from "../../../shared/runtime/commands.ts"
+import type { Consistency, Report } from "../../../shared/runtime/consistency.ts"
 import type { Refusal } from "../../../shared/runtime/decider.ts"
 import type { Outcome } from "../../../shared/runtime/journal/fold.ts"
 import type {
@@ -72,6 +73,33 @@ export class OpsWorld {
     const { outcome, code = null, detail = null, after } = command.data
     const facts = { outcome, code, detail, after: after === undefined ? null : JSON.stringify(after) }
     this.actions.set(known.id, { ...known, ...facts, completed_at: time })
+  }
+
+  /** What the next verification finds. */
+  report: Report = {
+    scope: "full",
+    started_at: 0,
+    duration_ms: 1,
+    checked: { wallets: 1, payments: 2, sagas: 2, postings: 5, streams: 6, events: 30, rows: 9 },
+    total: 0,
+    inconsistencies: []
+  }
+  private last: Report | undefined
+  /** What was asked of the checks, in order. */
+  readonly asked: Array<unknown> = []
+  readonly consistency: Consistency["Service"] = {
+    last: () => this.last,
+    verify: (scope, streams) =>
+      Effect.sync(() => {
+        this.asked.push({ scope, streams })
+        this.last = { ...this.report, scope }
+        return this.last
+      }),
+    repair: (request) =>
+      Effect.sync(() => {
+        this.asked.push(request)
+        return { corrected: [], refused: [], report: this.report }
+      })
   }
 
   store = (): OpsStore["Service"] => ({

@@ -56,6 +56,14 @@ export interface Journal<Effect> {
   readonly commit: (items: ReadonlyArray<Item>) => Effect.Effect<Committed<Effect>, CommitFailure>
   /** Forgets every state: another instance has written. */
   readonly forget: () => void
+  readonly memory: Memory
+}
+
+/** What a journal remembers of its streams, for whoever compares it with the store. */
+export interface Memory {
+  readonly peek: (stream: string) => { readonly version: number; readonly state: unknown } | undefined
+  /** The stream's next commit reads it from the store. */
+  readonly evict: (stream: string) => void
 }
 
 /** Conflicts are other writers' progress: look again at once, then ever more slowly (MISSION 9, database_operation). */
@@ -72,7 +80,11 @@ export const makeJournal = Effect.fnUntraced(function* <State, E extends Fact, E
 ) {
   const { next } = yield* Ids
   const book = new Book<State, E, Eff>(decider, store, settings, next)
-  return { commit: (items) => book.commit(items), forget: () => book.forget() } satisfies Journal<Eff>
+  return {
+    commit: (items) => book.commit(items),
+    forget: () => book.forget(),
+    memory: book.memory
+  } satisfies Journal<Eff>
 })
 
 class Book<State, E extends Fact, Eff> {
@@ -81,6 +93,10 @@ class Book<State, E extends Fact, Eff> {
   private readonly states: States<Loaded<State>>
   private readonly replay: (stored: StoredStream | undefined) => Loaded<State>
   private readonly context: Omit<Context<State>, "now">
+  readonly memory: Memory = {
+    peek: (stream) => this.states.peek(stream),
+    evict: (stream) => this.states.doubt(stream)
+  }
 
   constructor(
     decider: Decider<State, E, Eff>,

@@ -15,6 +15,10 @@ export class States<A> {
     return this.entries.get(stream)
   }
 
+  peek(stream: string): A | undefined {
+    return this.entries.peek(stream)
+  }
+
   set(stream: string, state: A): void {
     if (this.doubts.size > 0) this.doubts.delete(stream)
     this.entries.set(stream, state)
