@@ -3,7 +3,7 @@
  * cancelled, and where only a notification could tell whether it was captured, nobody else is asked.
  */
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test"
-import { codeOf, type Payment, paymentOf, problemOf } from "./client.ts"
+import { codeOf, type Payment, paymentOf, problemOf, refundOf } from "./client.ts"
 import { violations } from "./conservation.ts"
 import { eventually } from "./eventually.ts"
 import { startPlatform } from "./platform.ts"
@@ -185,3 +185,25 @@ test("P16 Adyen, execute-late: the cancel was first, so the late capture takes n
   await sim.advance(600_000)
   expect(await kept(id)).toEqual([])
 })
+
+for (const fault of ["none", "hang-after", "reset-before", "5xx-after"])
+  test(`P32 P34 a refund at Adyen, ${fault}: done once, pending until it is told`, async () => {
+    const wallet = await api.open(AMOUNT)
+    const payment = paymentOf(await api.pay(wallet.id, AMOUNT))
+    expect(payment.provider).toBe("adyen")
+    if (fault !== "none") await sim.behaviour("adyen", { fault, op: "refund", count: 1 })
+    const asked = refundOf(await api.refund(payment.id, { amount: 1_000 }, { prefer: "wait=1" }))
+    expect(asked).toMatchObject({ status: "pending", amount: 1_000 })
+    const refunded = [`adyen charge ${AMOUNT}`, "adyen refund 1000"]
+    await eventually(
+      "given back at Adyen",
+      () => kept(payment.id),
+      (moved) => moved.length > 1
+    )
+    const sent = async () => (await sim.wire(payment.id)).filter(({ op }) => op === "refund")
+    if (fault !== "none") await eventually("asked again", sent, ({ length }) => length > 1)
+    expect(await kept(payment.id)).toEqual(refunded)
+    expect(new Set((await sent()).map((it) => `${it.idempotency_key} ${it.body_hash}`)).size).toBe(1)
+    expect((await api.wallet(wallet.id)).balance).toBe(0)
+    expect(codeOf(await api.refund(payment.id, { amount: AMOUNT }))).toBe("422 REFUND_EXCEEDS_REMAINDER")
+  })
