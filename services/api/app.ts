@@ -87,6 +87,7 @@ const makeApi = Effect.fnUntraced(function* (settings: ApiSettings) {
     waitForRefund,
     streams,
     idempotency: makeIdempotency(store, settings.aloneSince),
+    aloneSince: settings.aloneSince ?? 0,
     owners: makeOwners(store)
   }
   const described = [

@@ -95,6 +95,7 @@ test("an outcome that cannot be recorded leaves the action interrupted; the aske
   const [action] = in_.operators.actions.values()
   if (action === undefined) throw new Error("not recorded")
   const shown = (afterMs: number) => actionView(action, action.requested_at + afterMs).outcome
+  expect(actionView(action, action.requested_at + 1, action.requested_at + 1).outcome).toBe("interrupted")
   expect([shown(0), shown(29_999), shown(30_000)]).toEqual(["running", "running", "interrupted"])
 })
 

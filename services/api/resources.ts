@@ -83,7 +83,8 @@ export const Payment = Schema.Struct({
   processing: Schema.optionalKey(
     Schema.Struct({
       reason: Schema.String.annotate({
-        description: "provider_unavailable, provider_outcome_unknown: ask again after Retry-After seconds"
+        description:
+          "provider_unavailable, provider_declined, provider_outcome_unknown: ask again after Retry-After seconds"
       }),
       since: Time,
       deadline: Schema.optionalKey(Time).annotate({

@@ -52,7 +52,7 @@ const progress = (state: State, event: Event): ReadonlyArray<Projected> => {
       return [gatewayProgress(payment_id, version, shown, doubtOf(operation, reason), since)]
     }
     case "GatewayFallbackTriggered":
-      return [gatewayProgress(event.data.payment_id, version, "GATEWAY_FALLBACK", null, time)]
+      return [gatewayProgress(event.data.payment_id, version, "GATEWAY_FALLBACK", passedOn(event.data), time)]
     case "GatewayQueued":
       return [gatewayProgress(event.data.payment_id, version, "GATEWAY_PROCESSING", "provider_unavailable", time)]
     default:
@@ -63,6 +63,10 @@ const progress = (state: State, event: Event): ReadonlyArray<Projected> => {
 /** A provider that says 5xx to a charge is unavailable; what it did all the same is asked next, and then unknown. */
 const doubtOf = (operation: Operation, reason: string): string =>
   operation === "charge" && isServerError(reason) ? "provider_unavailable" : "provider_outcome_unknown"
+
+/** Why another provider is asked, in a word; the event says it in full. */
+const passedOn = ({ primary_failure_reason: why }: { readonly primary_failure_reason: string }): string =>
+  why.startsWith("declined") ? "provider_declined" : "provider_unavailable"
 
 const attemptRow = (state: State, provider: Provider, n: number, at: number): ReadonlyArray<Projected> => {
   const attempt = find(state, provider, n)

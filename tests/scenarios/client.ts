@@ -21,7 +21,7 @@ export interface Payment {
   readonly provider: string | null
   readonly provider_reference: string | null
   readonly failure: { readonly stage: string; readonly code: string; readonly details: Facts } | null
-  readonly processing?: { readonly reason: string; readonly since: string }
+  readonly processing?: { readonly reason: string; readonly since: string; readonly deadline?: string }
   readonly refunded_amount: number
   readonly completed_at: string | null
 }

@@ -32,9 +32,11 @@ const INTERRUPTED_AFTER_MS = 30_000
 
 const isOutcome = (text: string | null): text is "applied" | "refused" | "failed" => text !== null
 
-export const actionView = (record: ActionRecord, now: number): typeof OperatorAction.Type => {
+/** `aloneSince` (ms): who asked for something before then is dead, and so is what was doing it. */
+export const actionView = (record: ActionRecord, now: number, aloneSince = 0): typeof OperatorAction.Type => {
   const { id, action, target, reason, actor, parameters, before, code, detail, after } = record
   const { outcome, requested_at, completed_at } = record
+  const running = requested_at >= aloneSince && now - requested_at < INTERRUPTED_AFTER_MS
   return {
     id,
     action,
@@ -43,7 +45,7 @@ export const actionView = (record: ActionRecord, now: number): typeof OperatorAc
     actor,
     parameters: JSON.parse(parameters),
     before: JSON.parse(before),
-    outcome: isOutcome(outcome) ? outcome : now - requested_at < INTERRUPTED_AFTER_MS ? "running" : "interrupted",
+    outcome: isOutcome(outcome) ? outcome : running ? "running" : "interrupted",
     code,
     detail,
     after: after === null ? null : JSON.parse(after),

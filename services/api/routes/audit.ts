@@ -17,7 +17,7 @@ const text = (name: string, description: string): Parameter => ({
   schema: { type: "string" }
 })
 
-export const auditRoutes = ({ ops }: Parts): ReadonlyArray<Route> => [
+export const auditRoutes = ({ ops, aloneSince }: Parts): ReadonlyArray<Route> => [
   route({
     method: "GET",
     path: "/api/v1/ops/audit",
@@ -48,7 +48,7 @@ export const auditRoutes = ({ ops }: Parts): ReadonlyArray<Route> => [
           actions,
           asked,
           ({ id }) => id,
-          (found) => actionView(found, now)
+          (found) => actionView(found, now, aloneSince)
         )
       )
     })

@@ -21,6 +21,8 @@ export interface Parts {
   readonly ids: Ids["Service"]
   readonly readiness: Readiness["Service"]
   readonly idempotency: Idempotency
+  /** ms; no other process has served this store since then. 0: others may. */
+  readonly aloneSince: number
   readonly owners: Owners
   readonly turns: Turns
   readonly wait: Wait
