@@ -36,6 +36,8 @@ const OUTCOMES: Readonly<Record<string, string>> = {
 const answered: Words = (data) => {
   const means = OUTCOMES[text(data, "outcome")]
   const told = said(data, "message") ?? said(data, "code")
+  const evidence = said(data, "evidence")
+  if (evidence !== undefined) return means && `an operator's word: ${means} (${evidence}; ${told})`
   return means && `${text(data, "provider")}: ${means}${told === undefined ? "" : ` (${told})`}`
 }
 

@@ -87,7 +87,7 @@ const lostFunds = counter(
 )
 const compensations = counter("saga_compensations_total", "Sagas that undid something")
 const stuck = counter("sagas_stuck_total", "Sagas that waited for more than 300 s")
-const parked = counter("sagas_parked_total", "Sagas that gave up: a person is called")
+const parked = counter("sagas_parked_total", "Sagas and refunds that gave up: a person is called")
 const uncompensated = counter("saga_compensation_failures_total", "Compensations that gave up, among the parked sagas")
 const notified = counter("notifications_total", "Messages given to users")
 const recovered = counter("sagas_recovered_total", "Open sagas that a new process went on with")
@@ -157,6 +157,7 @@ const byType: ReadonlyMap<string, Metric.Metric<number, unknown> | undefined> = 
   ["CompensationStarted", compensations],
   ["SagaStuck", stuck],
   ["SagaParked", parked],
+  ["SagaRefundParked", parked],
   ["UserNotified", notified]
 ])
 

@@ -26,6 +26,11 @@ const cases: ReadonlyArray<readonly [object, string]> = [
       "Please top up at least 750.00 USD and try again."
   ],
   [
+    { outcome: "failed", failure: { code: "PAYMENT_STOPPED" } },
+    "Your payment of 1000.00 USD did not go through. It was stopped by our staff; the money is back in your wallet. " +
+      "Please contact support."
+  ],
+  [
     { outcome: "failed", failure: { code: "GATEWAY_UNAVAILABLE" } },
     "Your payment of 1000.00 USD did not go through. The money is back in your wallet. Please try again later."
   ]

@@ -62,6 +62,8 @@ const reason = (failure: Failure | undefined, currency: Currency): string => {
       return "It was declined; the money is back in your wallet. Please try another way to pay."
     case "WALLET_LOCKED":
       return "Your wallet is locked. Please contact support."
+    case "PAYMENT_STOPPED":
+      return "It was stopped by our staff; the money is back in your wallet. Please contact support."
     case "LIMIT_EXCEEDED":
       return `It is over a limit: ${failure.reason}.`
     default:

@@ -11,7 +11,15 @@ import { evolve } from "./evolve.ts"
 import { project } from "./projections.ts"
 import { react } from "./react.ts"
 import { wakeAt } from "./recover.ts"
-import { decideRefund, evolveRefund, heardOfRefunds, isRefundEvent, recoverRefunds, wakeRefundsAt } from "./refund.ts"
+import {
+  decideRefund,
+  evolveRefund,
+  heardOfRefunds,
+  isRefundEvent,
+  recoverRefunds,
+  resumeRefunds,
+  wakeRefundsAt
+} from "./refund.ts"
 import { reactToRefund } from "./refund-react.ts"
 import { decide } from "./saga.ts"
 import type { Settings, State } from "./state.ts"
@@ -90,12 +98,16 @@ const Stored = Schema.UndefinedOr(
   })
 )
 
-/** A message is a refund's, the payment's, or a timer, which is both's. */
+/** A message is a refund's, the payment's, or both's: a timer, and an operator's word to resume. */
 const decideBoth = (settings: Settings) => {
   const payments = decide(settings)
   return (state: State, message: Message, now: number): Decision<SagaEvent> => {
     if (heardOfRefunds.has(message.type)) return { events: decideRefund(state, message) }
     const decided = payments(state, message, now)
+    if (message.type === "ResumeSaga") {
+      const resumed = resumeRefunds(state)
+      return resumed.length === 0 ? decided : { events: [...(decided.events ?? []), ...resumed] }
+    }
     if (message.type !== "TimerFired" || decided.events === undefined || state?.refunds === undefined) return decided
     return { events: [...decided.events, ...recoverRefunds(state, message as TimerFired, now)] }
   }

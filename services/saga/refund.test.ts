@@ -163,6 +163,27 @@ for (const [step, heard, command] of [
     expect(play.commands()).toEqual([step === "the wallet" ? "ConfirmRefund" : "NotifyUser"])
   })
 
+test("an operator resumes a refund that gave up: its step again, under the same name, counted from zero", () => {
+  const play = new Play().hear(requested(), refunded())
+  const name = play.sent.at(-1)?.name as string
+  for (let n = 0; n < 4; n++) play.at(play.wakeAt() ?? 0).hear(timer("due"))
+  expect(play.refund()?.parked).toBe(true)
+  play.commands()
+  play.hear({ ...message("ResumeSaga", ""), data: { payment_id: "p", reason: "the wallet is back" } })
+  expect(play.sent.map((sent) => sent.name)).toEqual([name])
+  expect(play.refund()).toMatchObject({ parked: false, recoveries: 0 })
+  expect(play.wakeAt()).toBe(play.now + 60_000)
+  play.hear(received(), confirmed())
+  const again = decider.decide(play.state, message("ResumeSaga", ""), play.now)
+  expect(again.refusal?.code).toBe("SAGA_ENDED")
+})
+
+test("an operator has a refund asked for that waits for its provider", () => {
+  const play = new Play().hear(requested())
+  play.commands()
+  expect(play.hear(message("ResumeSaga", "")).commands()).toEqual(["VerifyRefund"])
+})
+
 test("a restart asks the provider where it was asked, and leaves the rest to the log", () => {
   const play = new Play().hear(requested("a"), requested("b"), refunded("b"))
   play.commands()

@@ -101,17 +101,34 @@ export const recoverRefunds = (state: State, { data }: TimerFired, now: number):
         .filter((refund) => isOpenRefund(refund) && !refund.parked)
         .flatMap((refund) => recover(refund, data.kind, now))
 
+type Attempted = Extract<RefundEvent, { readonly type: "SagaRefundRecoveryAttempted" }>["data"]
+
+const attempt = (
+  refund: Refund,
+  action: Attempted["action"],
+  reason: Attempted["reason"],
+  recoveries = refund.recoveries
+): Decided => {
+  const data = { ...idsOf(refund), step: refund.step, action, reason, recoveries }
+  return [{ type: "SagaRefundRecoveryAttempted", data }]
+}
+
+const asks = ({ status, step }: Refund): boolean => status !== "RELEASING" && refundStory[step].late === "verify"
+
+/** An operator resumes the saga: each refund that has not ended sends its step again, or asks the provider. */
+export const resumeRefunds = (state: State): Decided =>
+  state === undefined
+    ? []
+    : refundsOf(state)
+        .filter(isOpenRefund)
+        .flatMap((refund) => attempt(refund, asks(refund) ? "verify" : "continue", "operator", 0))
+
 const recover = (refund: Refund, kind: TimerFired["data"]["kind"], now: number): Decided => {
-  const { step, recoveries, status } = refund
-  const asks = status !== "RELEASING" && refundStory[step].late === "verify"
-  const attempt = (action: "continue" | "verify", reason: "step_timeout" | "restart", count = recoveries): Decided => {
-    const data = { ...idsOf(refund), step, action, reason, recoveries: count }
-    return [{ type: "SagaRefundRecoveryAttempted", data }]
-  }
-  if (kind === "restart") return asks ? attempt("verify", "restart") : []
+  const { step, recoveries } = refund
+  if (kind === "restart") return asks(refund) ? attempt(refund, "verify", "restart") : []
   if (now < refund.stepDeadline) return []
-  if (asks) return attempt("verify", "step_timeout")
-  if (recoveries < RECOVERIES_MAX) return attempt("continue", "step_timeout", recoveries + 1)
+  if (asks(refund)) return attempt(refund, "verify", "step_timeout")
+  if (recoveries < RECOVERIES_MAX) return attempt(refund, "continue", "step_timeout", recoveries + 1)
   const reason = `no answer after ${RECOVERIES_MAX} recoveries`
   return [{ type: "SagaRefundParked", data: { ...idsOf(refund), step, reason } }]
 }
@@ -161,9 +178,11 @@ const changed = (
     case "SagaRefundWaits":
       return { ...anew, status: "WAITING", stepDeadline: event.time + WAITING_LOOK_MS }
     case "SagaRefundRecoveryAttempted": {
-      const { action, recoveries } = event.data
+      const { action, reason, recoveries } = event.data
+      const parked = refund.parked && reason !== "operator"
       const asked = refund.status === "WAITING" ? WAITING_LOOK_MS : recoveryIntervalMs
-      return { ...refund, recoveries, stepDeadline: event.time + (action === "continue" ? stepTimeoutMs : asked) }
+      const pause = action === "continue" ? stepTimeoutMs : asked
+      return { ...refund, recoveries, parked, stepDeadline: event.time + pause }
     }
     case "SagaRefundCompleted":
       return { ...refund, status: "COMPLETED", parked: false }

@@ -12,6 +12,7 @@ const SEVERITY: Readonly<Record<Kind, Shown["severity"]>> = {
   compensation_failed: "critical",
   not_ready: "critical",
   saga_parked: "critical",
+  refund_parked: "critical",
   attempt_review: "critical",
   saga_stuck: "warning",
   dead_letters: "warning",
@@ -23,6 +24,7 @@ const some = (count: number, one: string, many = `${one}s`): string => (count ==
 const SUMMARY: Readonly<Record<Kind, (count: number, subject: string) => string>> = {
   compensation_failed: (count) => `${some(count, "payment")} could not be undone: the money is not back`,
   saga_parked: (count) => `${some(count, "saga")} gave up: no answer after all recoveries`,
+  refund_parked: (count) => `${some(count, "refund")} gave up: no answer after all recoveries`,
   saga_stuck: (count) => `${some(count, "payment")} open for longer than a payment may take`,
   attempt_review: (count) => `${some(count, "attempt")} unknown for so long that a person has to look`,
   dead_letters: (count) => `${some(count, "message")} could not be applied; what follows them waits`,
@@ -34,6 +36,7 @@ const WHAT_TO_DO: Readonly<Record<Kind, string>> = {
   compensation_failed:
     "See the saga's events and dead letters, remove the cause, then POST /api/v1/ops/sagas/{id}/resume.",
   saga_parked: "See why it waits, remove the cause, then POST /api/v1/ops/sagas/{id}/resume.",
+  refund_parked: "Remove the cause, then POST /api/v1/ops/sagas/{id}/resume with the payment's id.",
   saga_stuck: "See why it waits: GET /api/v1/ops/sagas?stuck=true. An unknown outcome is asked for by itself.",
   attempt_review:
     "Look the attempt up in the provider's dashboard, then POST /api/v1/ops/payments/{id}/resolve with what you found.",

@@ -97,7 +97,13 @@ export interface LagRecord {
 
 /** Things of one kind that an operator has to look at: how many, since when (ms), and some of their ids. */
 export interface Concern {
-  readonly name: "compensation_failed" | "saga_parked" | "saga_stuck" | "attempt_review" | "dead_letters"
+  readonly name:
+    | "compensation_failed"
+    | "saga_parked"
+    | "saga_stuck"
+    | "refund_parked"
+    | "attempt_review"
+    | "dead_letters"
   readonly count: number
   readonly since: number
   readonly subjects: ReadonlyArray<string>

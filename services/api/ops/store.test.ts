@@ -145,10 +145,17 @@ test("what a person has to look at: by kind, since when, each tenant its own", a
     Effect.all([attempt(3, "REVIEW", "stripe"), attempt(3, "FENCED", "paypal"), attempt(6, "REVIEW", "stripe")])
   )
   await run(letter)
+  const refund = (n: number, tenant: string, parked: boolean) =>
+    query(
+      (sql) => sql`insert into saga.refunds (refund_id, payment_id, tenant, user_id, status, step, parked, started_at,
+          updated_at) values (${id(n)}, ${id(1)}, ${tenant}, 'ana', 'PROCESSING', 'CreditRefund', ${parked}, 0, ${T})`
+    )
+  await run(Effect.all([refund(1, "default", true), refund(2, "default", false), refund(3, "other", true)]))
   expect(await read((store) => store.concerns("default"))).toEqual([
     { name: "attempt_review", count: 1, since: T + 3, subjects: [id(3)] },
     { name: "compensation_failed", count: 1, since: T + 5, subjects: [id(5)] },
     { name: "dead_letters", count: 1, since: T + 9, subjects: [id(9)] },
+    { name: "refund_parked", count: 1, since: T, subjects: [id(1)] },
     { name: "saga_parked", count: 1, since: T + 4, subjects: [id(4)] },
     { name: "saga_stuck", count: 2, since: T + 3, subjects: [id(3), id(5)] }
   ])

@@ -101,6 +101,9 @@ export const concernsOf = (tenant: string) => (sql: SqlClient) => {
           s.payment_id::text as subject, coalesce(s.stuck_since, s.updated_at) as since
         from saga.sagas s where s.tenant = ${tenant} and ${open(sql)} and (s.parked or s.stuck_since is not null)
       union all
+      select 'refund_parked', r.payment_id::text, r.updated_at
+        from saga.refunds r where r.tenant = ${tenant} and r.status not in ('COMPLETED', 'FAILED') and r.parked
+      union all
       select 'attempt_review', a.payment_id, a.started_at
         from gateway.attempts a join payment.payments p on p.id = a.payment_id::uuid
         where a.status = 'REVIEW' and p.tenant = ${tenant}
