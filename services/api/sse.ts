@@ -24,6 +24,7 @@ export const end = (position: string, payment: PaymentRecord): string =>
   event(position + END, "end", paymentView(payment))
 /** A client that comes again with this id has heard it all: browsers come again after every end. */
 export const hasHeardAll = (id: string): boolean => id.endsWith(END)
+export const withoutEnd = (id: string): string => (hasHeardAll(id) ? id.slice(0, -END.length) : id)
 
 const utf8 = new TextEncoder()
 export const bytes = (text: string): Uint8Array => utf8.encode(text)

@@ -136,6 +136,10 @@ class Listener {
   }
 
   hear(records: Parameters<Telling["inOrder"]>[0], now: number): void {
+    if (this.telling.refunds.learn(records)) {
+      this.dueAt = 0 // again, with what the new refunds brought to the wallet
+      return
+    }
     const { events, whole } = tellable(this.telling.inOrder(records), PAGE)
     const isNotification = ({ stream }: { readonly stream: string }) => chapterOf(stream) === "notification"
     let text = ""
@@ -146,6 +150,8 @@ class Listener {
     ]) {
       this.position = after(this.position, event)
       if (ENDS.has(event.type)) this.endedAt ??= now
+      // The user is told of a refund's end as of the payment's: a moment later.
+      if (this.telling.refunds.hear(event)) this.endedAt = now
       text += sse.event(positionText(this.position), isNotification(event) ? "notification" : event.type, event)
     }
     this.whole = whole
@@ -155,8 +161,9 @@ class Listener {
   }
 
   isOver(now: number): boolean {
-    if (this.endedAt === undefined || !this.whole) return false
-    return hasNotified(this.position) || now - this.endedAt >= NOTIFICATION_WITHIN_MS
+    const { pending, ended } = this.telling.refunds
+    if (this.endedAt === undefined || !this.whole || pending > 0) return false
+    return hasNotified(this.position, 1 + ended) || now - this.endedAt >= NOTIFICATION_WITHIN_MS
   }
 
   end(payment: PaymentRecord): void {

@@ -7,6 +7,7 @@ import { Step } from "../../shared/contract/saga.ts"
 import { type Topic, topicPartition } from "../../shared/contract/topics.ts"
 import { uuidv5 } from "../../shared/runtime/ids.ts"
 import type { EventRecord, PaymentRecord, Unread } from "./records.ts"
+import { CREDIT, commandName, KnownRefunds, sendersOf } from "./refunds/known.ts"
 import { eventView, type StoredEvent, type TimelineEvent } from "./resources.ts"
 import { why } from "./why.ts"
 
@@ -31,7 +32,8 @@ export const START: Position = CHAPTERS.map(() => 0)
 
 export const after = (position: Position, { stream, version }: Pick<EventRecord, "stream" | "version">): Position =>
   position.with(placeOf(stream), version)
-export const hasNotified = (position: Position): boolean => (position.at(-1) ?? 0) > 0
+/** Whether the user's messages have been told: one of the payment's end, one of each refund's. */
+export const hasNotified = (position: Position, messages: number): boolean => (position.at(-1) ?? 0) >= messages
 
 export const positionText = (position: Position): string => position.join(".")
 /** Undefined: it was not written by `positionText`. */
@@ -46,10 +48,17 @@ export class Telling {
   readonly paymentId: string
   private readonly walletId: string
   private readonly key: string
+  readonly refunds: KnownRefunds
   private readonly causes: ReadonlyArray<string>
   private readonly sends: ReadonlyMap<string, Sends>
 
-  constructor(tenant: string, { id, user_id, wallet_id }: Pick<PaymentRecord, "id" | "user_id" | "wallet_id">) {
+  /** `refunds`: those of the payment, where its story is not read from the start. */
+  constructor(
+    tenant: string,
+    { id, user_id, wallet_id }: Pick<PaymentRecord, "id" | "user_id" | "wallet_id">,
+    refunds: ConstructorParameters<typeof KnownRefunds>[0] = []
+  ) {
+    this.refunds = new KnownRefunds(refunds)
     this.paymentId = id
     this.walletId = wallet_id
     this.key = partitionKey(tenant, user_id)
@@ -66,7 +75,8 @@ export class Telling {
     })
     const streams = CHAPTERS.map(at)
     const [{ tp, after }] = streams.splice(places.get("wallet") as number, 1) as [(typeof streams)[number]]
-    return { streams, caused: { tp, causes: this.causes, after } }
+    const credits = this.refunds.ids.map((refund) => this.command(commandName(refund, CREDIT)))
+    return { streams, caused: { tp, causes: [...this.causes, ...credits], after } }
   }
 
   /** By time; and an event never before what led to it, also where clocks differ or a millisecond holds both. */
@@ -91,15 +101,19 @@ export class Telling {
     const saga = events.filter(({ stream }) => stream.startsWith("saga-"))
     const asked = new Map(saga.flatMap((event) => this.recoveries(event).map((id) => [id, event] as const)))
     const previous = previousOf(events)
+    const senders = this.refunds.ids.flatMap(sendersOf)
+    const refunding = new Map(senders.map(([name, sends]) => [this.command(name), sends]))
     return (event) => {
-      const sends = this.sends.get(event.caused_by)
+      const sends = this.sends.get(event.caused_by) ?? refunding.get(event.caused_by)
       const direct = [previous.get(event.id), byId.get(event.caused_by), asked.get(event.caused_by)]
       return [...direct, ...(sends === undefined ? [] : saga.filter(sends))].filter((found) => found !== undefined)
     }
   }
 
   private recoveries({ type, version }: Stored): ReadonlyArray<string> {
-    return type === "SagaRecoveryAttempted" ? RECOVERY_COMMANDS.map((name) => this.command(`${name}#${version}`)) : []
+    return type === "SagaRecoveryAttempted" || type === "SagaRefundRecoveryAttempted"
+      ? RECOVERY_COMMANDS.map((name) => this.command(`${name}#${version}`))
+      : []
   }
 
   /** The saga's commands have ids that follow from their names, so what they caused is found by its cause. */
@@ -111,7 +125,7 @@ export class Telling {
 const UNDO = "undo:DeductWalletBalance:"
 const WALLET_COMMANDS = ["CheckWalletBalance", "DeductWalletBalance", `${UNDO}true`, `${UNDO}false`]
 /** Named by the version of the event that sent them. */
-const RECOVERY_COMMANDS = ["VerifyWithGateway", "CloseGateway"]
+const RECOVERY_COMMANDS = ["VerifyWithGateway", "CloseGateway", "VerifyRefund"]
 
 const oneOf =
   (...types: ReadonlyArray<string>): Sends =>

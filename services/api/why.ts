@@ -78,7 +78,8 @@ const HEARD: Readonly<Record<string, string>> = {
   provider_outcome_unknown: "it is not known whether the provider took the money: nothing else is tried meanwhile",
   providers_unavailable: "no provider can be asked now: the payment waits",
   provider_unavailable: "the provider cannot work now: what it did is looked for before anybody else is asked",
-  pending: "the provider will tell later"
+  pending: "the provider will tell later",
+  refund_pending: "the provider has taken the refund on: nothing is credited before it is done"
 }
 
 /** What each step has brought, and what comes next. */
@@ -87,7 +88,10 @@ const STEPS: Readonly<Record<string, string>> = {
   CheckWalletBalance: "the wallet has the money: it is taken out",
   DeductWalletBalance: "the money has left the wallet: a provider is asked to charge",
   ProcessWithGateway: "the provider has charged: the payment is confirmed",
-  ConfirmPayment: "the payment is confirmed: nothing is left to do"
+  ConfirmPayment: "the payment is confirmed: nothing is left to do",
+  RefundWithGateway: "the provider has given the money back: the wallet is credited",
+  CreditRefund: "the wallet has the money: the refund is confirmed",
+  ConfirmRefund: "the refund is confirmed: nothing is left to do"
 }
 
 const WORDS: Readonly<Record<string, Words>> = {
@@ -115,5 +119,18 @@ const WORDS: Readonly<Record<string, Words>> = {
   SagaFailed: failure,
   SagaParked: reason,
   CompensationStarted: failure,
+  RefundRequested: reason,
+  RefundFailed: failure,
+  GatewayRefundSent: reason,
+  GatewayRefundUnknown: (data) =>
+    `${text(data, "provider")} gave no usable answer (${text(data, "reason")}): it is asked again under the same key`,
+  GatewayRefundRefused: reason,
+  GatewayRefundReviewRequired: reason,
+  SagaRefundStepCompleted: (data) => STEPS[text(data, "step")],
+  SagaRefundStepFailed: failure,
+  SagaRefundWaits: (data) => HEARD[text(data, "reason")],
+  SagaRefundRecoveryAttempted: recovered,
+  SagaRefundFailed: failure,
+  SagaRefundParked: reason,
   UserNotified: (data) => said(data, "message")
 }

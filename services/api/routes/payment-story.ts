@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { isUuid } from "../../../shared/runtime/ids.ts"
 import * as examples from "../examples.ts"
 import { invalidField, problem } from "../problem.ts"
+import { hasEnded, type PaymentRecord, type RefundRecord } from "../records.ts"
 import { Timeline, TimelineEvent } from "../resources.ts"
 import { type Answer, json } from "../responses.ts"
 import { type ApiRequest, ID, type Parameter, type Route, route } from "../route.ts"
@@ -32,8 +33,11 @@ const timeline = (parts: Parts): Route =>
     problems: ["PAYMENT_NOT_FOUND"],
     handle: Effect.fnUntraced(function* (request) {
       const telling = new Telling(request.principal.tenant, yield* paymentFound(parts, request))
-      const [events = []] = yield* parts.store.unread([telling.unread(START)], EVENTS_MAX)
-      return json(200, { data: telling.inOrder(events) })
+      const read = Effect.suspend(() => parts.store.unread([telling.unread(START)], EVENTS_MAX))
+      const [events = []] = yield* read
+      if (!telling.refunds.learn(events)) return json(200, { data: telling.inOrder(events) })
+      const [all = []] = yield* read
+      return json(200, { data: telling.inOrder(all) })
     })
   })
 
@@ -50,7 +54,7 @@ const stream = (parts: Parts): Route =>
     method: "GET",
     path: "/api/v1/payments/{id}/stream",
     operation: "streamPayment",
-    summary: "The timeline as it happens, as server-sent events, until the payment's end",
+    summary: "The timeline as it happens, as server-sent events, until the end of the payment and of its refunds",
     scope: "payments:read",
     parameters: [ID, LAST_EVENT_ID, LAST_EVENT_ID_QUERY],
     answers: {
@@ -69,15 +73,30 @@ const stream = (parts: Parts): Route =>
     handle: Effect.fnUntraced(function* (request) {
       const payment = yield* paymentFound(parts, request)
       const heard = request.headers.get("last-event-id") ?? request.query.get("last_event_id") ?? ""
-      if (sse.hasHeardAll(heard)) return NOTHING_MORE
-      const position: Position | undefined = heard === "" ? START : positionOf(heard)
+      const position: Position | undefined = heard === "" ? START : positionOf(sse.withoutEnd(heard))
       if (position === undefined)
         return yield* Effect.fail(invalidField("Last-Event-ID", "is not the id of an event of this stream"))
-      const body = parts.streams.open(new Telling(request.principal.tenant, payment), payment, position)
+      const { tenant } = request.principal
+      const refunds = heard === "" ? [] : yield* refundsOf(parts, tenant, payment)
+      const telling = new Telling(tenant, payment, refunds)
+      if (sse.hasHeardAll(heard)) {
+        // The end of a payment is the end of its story, unless it was refunded since.
+        const [more = []] = refunds.length === 0 ? [] : yield* parts.store.unread([telling.unread(position)], 1)
+        if (more.length === 0) return NOTHING_MORE
+      }
+      const body = parts.streams.open(telling, payment, position)
       if (body === undefined) return yield* Effect.fail(tooMany)
       return { status: 200, body, headers: sse.HEADERS } satisfies Answer
     })
   })
+
+/** More than any setting allows. */
+const REFUNDS_MAX = 10_000
+
+const refundsOf = ({ store }: Parts, tenant: string, payment: PaymentRecord) =>
+  hasEnded(payment)
+    ? store.refunds({ tenant, payment_id: payment.id, limit: REFUNDS_MAX })
+    : Effect.succeed<ReadonlyArray<RefundRecord>>([])
 
 const NOTHING_MORE: Answer = { status: 204, body: "" }
 const tooMany = problem("UNAVAILABLE", {
