@@ -25,6 +25,7 @@ export const audit = {
 
 const saga = {
   id: EXAMPLE.payment,
+  payment_id: EXAMPLE.payment,
   user_id: "ana",
   status: "COMPENSATION_FAILED",
   step: "ProcessWithGateway",

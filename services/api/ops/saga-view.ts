@@ -18,6 +18,7 @@ export const SAGA_STATUSES = [
 
 export const Saga = Schema.Struct({
   id: Id.annotate({ description: "the payment's" }),
+  payment_id: Id,
   user_id: Schema.String,
   status: Schema.Literals(SAGA_STATUSES),
   step: Step.annotate({ description: "whose answer is awaited, or was the last" }),
@@ -95,6 +96,7 @@ export const sagaView = (saga: SagaRecord, now: number): typeof Saga.Type => {
   const until = ended(saga) ? updated_at : now
   return {
     id,
+    payment_id: id,
     user_id,
     status: status as (typeof SAGA_STATUSES)[number],
     step: stepOf(saga),

@@ -34,11 +34,12 @@ const flag = (name: string, description: string): Parameter => ({
   description,
   schema: { type: "boolean" }
 })
+const FILTERS = ["PENDING", ...SAGA_STATUSES] as const
 const STATUS: Parameter = {
   name: "status",
   in: "query",
-  description: "In this status; STUCK is short for stuck=true",
-  schema: { type: "string", enum: [...SAGA_STATUSES, "STUCK"] }
+  description: "In this status; STUCK is short for stuck=true; PENDING none is, because it ends in its first commit",
+  schema: { type: "string", enum: [...FILTERS, "STUCK"] }
 }
 
 const flagOf = (query: URLSearchParams, name: string): boolean | undefined | Problem => {
@@ -59,8 +60,8 @@ const filterOf = (query: URLSearchParams): Filter | Problem => {
   if (typeof parked === "object") return parked
   const status = query.get("status")?.toUpperCase()
   if (status === "STUCK") return { status: undefined, stuck: true, parked }
-  if (status !== undefined && !SAGA_STATUSES.some((known) => known === status))
-    return invalidField("status", `must be one of ${SAGA_STATUSES.join(", ")}, STUCK`)
+  if (status !== undefined && !FILTERS.some((known) => known === status))
+    return invalidField("status", `must be one of ${FILTERS.join(", ")}, STUCK`)
   return { status, stuck, parked }
 }
 
