@@ -1,5 +1,5 @@
 /** The whole platform in one process, as a scope: what was started last stops first. */
-import { Clock, Context, Effect, Fiber, Layer } from "effect"
+import { Cause, Clock, Context, Effect, Fiber, Layer } from "effect"
 import { Api, type ApiSettings } from "../../services/api/app.ts"
 import { ensureDevelopmentKey } from "../../services/api/auth.ts"
 import { makeBell } from "../../services/api/bell.ts"
@@ -16,6 +16,7 @@ import { DeadLetterAsks } from "../../shared/runtime/asks.ts"
 import { embeddedBus } from "../../shared/runtime/bus/embedded.ts"
 import { Commands } from "../../shared/runtime/commands.ts"
 import { crashAt } from "../../shared/runtime/crashpoint.ts"
+import { beginLife, CrashWatched, type Life } from "../../shared/runtime/crashwatch.ts"
 import { Ids } from "../../shared/runtime/ids.ts"
 import { postgresStoreFrom } from "../../shared/runtime/journal/postgres.ts"
 import { logPruning } from "../../shared/runtime/journal/prune.ts"
@@ -68,7 +69,10 @@ export const platform = Effect.fnUntraced(function* (
     yield* gateway.restore
     const readiness = yield* Readiness
     const bell = makeBell()
-    const processors = yield* makeProcessors(configuration, settings, both(logging, bell.observer))
+    const life = yield* beginLife("embedded")
+    const processors = yield* makeProcessors(configuration, settings, both(logging, bell.observer)).pipe(
+      Effect.provideService(CrashWatched, life)
+    )
     const timers = yield* makeTimers()
     const looked = yield* timers.restart
     const behind = lagOf(processors)
@@ -91,10 +95,16 @@ export const platform = Effect.fnUntraced(function* (
     return {
       url: Context.get(api, ApiServer).url,
       metricsUrl: Context.get(metrics, MetricsServer).url,
-      run: Effect.andThen(Fiber.join(work), Effect.never)
+      run: Effect.andThen(Effect.onError(Fiber.join(work), broken(life)), Effect.never)
     } satisfies Platform
   }).pipe(Effect.provide(base))
 })
+
+/** A defect that ends the process, in however good order, is an end to be counted. */
+const broken = (life: Life) => (cause: Cause.Cause<never>) =>
+  Effect.sync(() => {
+    if (!Cause.hasInterruptsOnly(cause)) life.broke()
+  })
 
 /** Its health is told while the rest catches up; nothing else is taken before that. */
 const apiOf = (processors: Processors, settings: ApiSettings) => {

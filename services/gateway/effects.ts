@@ -54,7 +54,7 @@ const called = (call: ProviderCall | RefundCall, timeout_ms: number): Performed 
     const jitter = yield* Random.next
     if (port === undefined) return [answered(call, { outcome: "not_sent", code: "no_adapter" }, 0, jitter)]
     if (call.operation !== "charge") {
-      const { health: _, ...answer } = yield* within(port[call.operation](call), timeout_ms * 1.5, silent)
+      const { health: _, ...answer } = yield* within(call, port[call.operation](call), timeout_ms * 1.5, silent)
       return [answered(call, answer, 0, jitter)]
     }
     const breaker = yield* Breaker
@@ -64,7 +64,7 @@ const called = (call: ProviderCall | RefundCall, timeout_ms: number): Performed 
       const failures = failuresOf(yield* breaker.look(call.provider))
       return [answered(call, { outcome: "not_sent", code: "breaker_open", retry_at }, failures, jitter)]
     }
-    const { health, ...answer } = yield* within(charge(port, call), timeout_ms * 2.5, silent)
+    const { health, ...answer } = yield* within(call, charge(port, call), timeout_ms * 2.5, silent)
     const after = yield* breaker.record(call.provider, health, yield* Clock.currentTimeMillis)
     return [answered(call, answer, after.failures, jitter), ...changed(permit.transition), ...changed(after.transition)]
   })
@@ -82,7 +82,7 @@ const refunded = (call: RefundCall, timeout_ms: number) =>
     const jitter = yield* Random.next
     const asked = port === undefined ? Effect.succeed(undecided("no_adapter")) : port.refund(call)
     // It may look, ask, and look again.
-    const { code, message, ...answer } = yield* within(asked, timeout_ms * 3.5, undecided)
+    const { code, message, ...answer } = yield* within(call, asked, timeout_ms * 3.5, undecided)
     const { payment_id, refund_id, provider, try: n } = call
     const data = { ...answer, ...texts({ code, message }), payment_id, refund_id, provider, try: n, jitter }
     return { subject: paymentStream(payment_id), command: { type: "RecordRefundAnswer", data } } satisfies Addressed
@@ -92,7 +92,12 @@ const refunded = (call: RefundCall, timeout_ms: number) =>
 const silent = (reason: string): Told => unknown(reason, reason === "adapter_defect" ? "neutral" : "failure")
 
 /** A port that hangs or dies has told nothing, and nobody may wait for it for ever. */
-const within = <A>(told: Effect.Effect<A>, timeout_ms: number, nothing: (reason: string) => A): Effect.Effect<A> =>
+const within = <A>(
+  { payment_id }: Pick<ProviderCall, "payment_id">,
+  told: Effect.Effect<A>,
+  timeout_ms: number,
+  nothing: (reason: string) => A
+): Effect.Effect<A> =>
   told.pipe(
     Effect.timeoutOrElse({ duration: timeout_ms, orElse: () => Effect.succeed(nothing("timeout")) }),
     Effect.catchCause((cause) =>
@@ -100,7 +105,11 @@ const within = <A>(told: Effect.Effect<A>, timeout_ms: number, nothing: (reason:
         ? Effect.failCause(cause)
         : Effect.as(Effect.logError("a provider's adapter is broken", cause), nothing("adapter_defect"))
     ),
-    (answer) => Effect.andThen(reach("gateway.before-call"), answer),
+    (answer) =>
+      Effect.andThen(
+        reach("gateway.before-call", () => [paymentStream(payment_id)]),
+        answer
+      ),
     Effect.tap(() => reach("gateway.after-call"))
   )
 

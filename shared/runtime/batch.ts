@@ -1,12 +1,14 @@
 /** What a processor's batch is made of, and how its entries become items of a commit. */
 import type { Deferred } from "effect"
 import { isForRuntime } from "../contract/deadletter.ts"
-import type { Message } from "../contract/envelope.ts"
+import type { Message, Service } from "../contract/envelope.ts"
 import { NotAccepted, RowTaken, type Submission, type SubmitFailure } from "./commands.ts"
 import { type ErrorClass, unitOf } from "./deadletter.ts"
+import type { Ids } from "./ids.ts"
 import type { Item, Outcome } from "./journal/fold.ts"
 import type { LogRecord, Poison } from "./journal/store.ts"
 import type { Draft } from "./parking.ts"
+import type { Local } from "./processor.ts"
 
 export interface Waiting {
   readonly submission: Submission
@@ -65,3 +67,20 @@ export const doomedUnits = (
 /** A submission whose rows are taken hears which; anything else of it that cannot be stored is our fault. */
 export const replyFailure = ({ code, detail }: Poison): SubmitFailure =>
   code === "23505" ? new RowTaken({ constraint: detail }) : new NotAccepted({ detail: `${code} ${detail}` })
+
+/** What an effect brings back, with the lineage of the event it followed from. */
+export const localMessage = (
+  { subject, fact, partitionkey = "" }: Local,
+  cause: Message,
+  { ids, service }: { readonly ids: Ids["Service"]; readonly service: Service },
+  now: number
+): Message => ({
+  ...cause,
+  ...fact,
+  id: ids.next(now),
+  subject,
+  time: now,
+  partitionkey: partitionkey || cause.partitionkey,
+  causationid: cause.id,
+  actor: `service:${service}`
+})

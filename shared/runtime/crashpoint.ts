@@ -18,21 +18,27 @@ export const CRASH_POINTS = [
 ] as const
 export type CrashPoint = (typeof CRASH_POINTS)[number]
 
-export const CrashPoints = Context.Reference<(label: CrashPoint) => Effect.Effect<void>>("shared/CrashPoints", {
-  defaultValue: () => () => Effect.void
-})
+/** `about`: the streams it is about, where the place knows them. */
+type Reached = (label: CrashPoint, about?: () => ReadonlyArray<string>) => Effect.Effect<void>
 
-export const reach = (label: CrashPoint): Effect.Effect<void> => Effect.flatMap(CrashPoints, (at) => at(label))
+export const CrashPoints = Context.Reference<Reached>("shared/CrashPoints", { defaultValue: () => () => Effect.void })
 
-/** `CRASH_AT=gateway.after-call:3` ends the process with SIGKILL the third time that point is reached. */
+export const reach: Reached = (label, about) => Effect.flatMap(CrashPoints, (at) => at(label, about))
+
+/**
+ * `CRASH_AT=gateway.after-call:3` ends the process with SIGKILL the third time that point is reached;
+ * `journal.before-write@wallet-1` whenever it is reached with work of that stream.
+ */
 export const crashAt = (setting: string | undefined) => {
   if (setting === undefined || setting === "") return Layer.empty
-  const [label, count = "1"] = setting.split(":")
+  const [place = "", stream] = setting.split("@")
+  const [label, count = "1"] = place.split(":")
   if (!CRASH_POINTS.some((point) => point === label)) throw new Error(`CRASH_AT: no crash point ${label}`)
   let left = Number(count)
-  return Layer.succeed(CrashPoints, (at) =>
+  return Layer.succeed(CrashPoints, (at, about) =>
     Effect.sync(() => {
-      if (at === label && --left === 0) process.kill(process.pid, "SIGKILL")
+      if (at !== label) return
+      if (stream === undefined ? --left === 0 : about?.().includes(stream)) process.kill(process.pid, "SIGKILL")
     })
   )
 }

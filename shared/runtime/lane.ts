@@ -2,16 +2,19 @@
 import { Clock, Deferred, Effect, FiberSet, type Semaphore } from "effect"
 import type { Message, Service } from "../contract/envelope.ts"
 import type { TimerFired } from "../contract/timer.ts"
-import { doomedUnits, type Entry, itemsOf, replyFailure } from "./batch.ts"
+import { doomedUnits, type Entry, itemsOf, localMessage, replyFailure } from "./batch.ts"
 import type { Bus, Subscription } from "./bus/bus.ts"
+import { carefully } from "./careful.ts"
 import { NotAccepted, type Submission, type SubmitFailure } from "./commands.ts"
 import { reach } from "./crashpoint.ts"
+import type { CrashWatch } from "./crashwatch.ts"
+import { unitOf } from "./deadletter.ts"
 import { classOf, type ErrorClass } from "./deadletter-classes.ts"
 import type { Ids } from "./ids.ts"
 import { Inbox } from "./inbox.ts"
 import { Defect, type Outcome, type Performed } from "./journal/fold.ts"
 import type { CommitFailure, Committed, Journal } from "./journal/journal.ts"
-import type { Store, StoreFailure } from "./journal/store.ts"
+import type { LogRecord, Store, StoreFailure } from "./journal/store.ts"
 import type { Observer } from "./observer.ts"
 import type { Parking } from "./parking.ts"
 import type { Bounds, Local } from "./processor.ts"
@@ -34,6 +37,7 @@ export interface Parts<Eff> {
   readonly subscription: Subscription
   readonly store: Store
   readonly parking: Parking
+  readonly crash: CrashWatch
   readonly fibers: FiberSet.FiberSet<void>
   readonly permits: Semaphore.Semaphore
 }
@@ -49,6 +53,8 @@ export class Lane<Eff> {
   private readonly inbox = new Inbox()
   private busy = false
   private effects = 0
+  /** Records that were in the log at the first turn and have not been taken; only a careful life counts them. */
+  private backlog: number | undefined
   private pauseMs = 0
 
   constructor(parts: Parts<Eff>) {
@@ -107,7 +113,22 @@ export class Lane<Eff> {
   private work(rest: Effect.Effect<void>): Effect.Effect<void> {
     const entries = this.take()
     this.busy = entries.length > 0
-    return this.busy ? this.commit(entries) : rest
+    if (!this.busy) return rest
+    return this.of.crash.careful() ? this.inCare(entries) : this.commit(entries)
+  }
+
+  private inCare(entries: ReadonlyArray<Entry>): Effect.Effect<void> {
+    const records = entries.filter(({ record }) => record !== undefined).length
+    this.backlog ??= this.lag() + records
+    const old = this.backlog > 0
+    this.backlog -= Math.min(this.backlog, records)
+    const suspect = entries.some(({ record }) => record !== undefined && this.condemned(record))
+    return old || suspect ? carefully(this.of, entries, (each) => this.commit(each)) : this.commit(entries)
+  }
+
+  private condemned(record: LogRecord): boolean {
+    const { crash, service, route } = this.of
+    return crash.condemned(service, unitOf(record, route)) !== undefined
   }
 
   /** Half of a batch for submissions and half for records, and each may have what the other leaves. */
@@ -179,39 +200,26 @@ export class Lane<Eff> {
         const stream = cause && this.of.route(cause)
         if (cause === undefined || stream === undefined) continue
         const fact: TimerFired = { type: "TimerFired", data: { kind: "restart", due_at: now } }
-        looking.set(stream, this.message({ subject: stream, fact }, cause, now))
+        looking.set(stream, localMessage({ subject: stream, fact }, cause, this.of, now))
       }
       for (const message of looking.values()) this.inbox.push({ submission: { message }, reply: undefined })
     })
   }
 
   private perform({ effect, cause }: Performed<Eff>): Effect.Effect<void> {
-    const { permits, signal } = this.of
+    const { permits, signal, crash, service } = this.of
     const bring = Effect.gen({ self: this }, function* (this: Lane<Eff>) {
       const locals = yield* this.of.perform(effect, cause)
       const now = yield* Clock.currentTimeMillis
       for (const local of locals)
-        this.inbox.push({ submission: { message: this.message(local, cause, now) }, reply: undefined })
+        this.inbox.push({ submission: { message: localMessage(local, cause, this.of, now) }, reply: undefined })
     })
     const done = Effect.sync(() => {
       this.effects--
       signal.raise()
     })
-    return Effect.ensuring(permits.withPermit(bring), done)
-  }
-
-  private message({ subject, fact, partitionkey = "" }: Local, cause: Message, now: number): Message {
-    const { ids, service } = this.of
-    return {
-      ...cause,
-      ...fact,
-      id: ids.next(now),
-      subject,
-      time: now,
-      partitionkey: partitionkey || cause.partitionkey,
-      causationid: cause.id,
-      actor: `service:${service}`
-    }
+    const watched = crash.careful() ? crash.marked(service, cause.subject, "effect", bring) : bring
+    return Effect.ensuring(permits.withPermit(watched), done)
   }
 
   private readonly recover: (entries: ReadonlyArray<Entry>, failure: CommitFailure) => Effect.Effect<void> =

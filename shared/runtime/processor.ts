@@ -7,6 +7,7 @@ import type { Fact, Message, Service } from "../contract/envelope.ts"
 import type { Topic } from "../contract/topics.ts"
 import { Bus } from "./bus/bus.ts"
 import type { Submit } from "./commands.ts"
+import { CrashWatched } from "./crashwatch.ts"
 import { defaultRedriveSettings, type RedriveSettings } from "./deadletter-classes.ts"
 import type { Decider } from "./decider.ts"
 import { Ids } from "./ids.ts"
@@ -95,6 +96,7 @@ export const makeProcessor = Effect.fnUntraced(function* <State, E extends Fact,
     refresh: bus.refresh,
     subscription: yield* bus.subscribe(service, topics, signal),
     parking,
+    crash: yield* CrashWatched,
     fibers: yield* FiberSet.make<void>(),
     permits: yield* Semaphore.make(bounds.effectsMax)
   })

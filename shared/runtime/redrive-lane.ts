@@ -5,6 +5,8 @@
 import { Clock, Effect } from "effect"
 import type { Message, Service } from "../contract/envelope.ts"
 import type { Entry } from "./batch.ts"
+import { ended } from "./careful.ts"
+import type { CrashWatch } from "./crashwatch.ts"
 import type { Unit } from "./deadletter.ts"
 import { classOf } from "./deadletter-classes.ts"
 import { Defect } from "./journal/fold.ts"
@@ -21,6 +23,7 @@ export interface Parts<Eff> {
   readonly journal: Journal<Eff>
   readonly store: Store
   readonly parking: Parking
+  readonly crash: CrashWatch
 }
 
 /** What the lane does for it. */
@@ -48,21 +51,31 @@ export class Redrive<Eff> {
   }
 
   readonly step = (unit: Unit, now: number): Effect.Effect<void> =>
-    Effect.catch(this.attempt(unit, now), (failure) => this.hooks.pause(failure._tag))
+    this.of.crash.marked(
+      this.of.service,
+      unit.unit,
+      "redrive",
+      Effect.catch(this.attempt(unit, now), (failure) => this.hooks.pause(failure._tag))
+    )
 
   private readonly attempt: (unit: Unit, now: number) => Effect.Effect<void, StoreFailure> = Effect.fnUntraced(
     { self: this },
     function* (this: Redrive<Eff>, unit: Unit, now: number) {
-      const { service, parking, route, store } = this.of
+      const { service, parking, route, store, crash } = this.of
       const on: Stepping = { parking, route, now }
       const max = this.sizes.get(unit.unit) ?? STEP_MAX
       const queue = yield* store.queue(service, unit, max + 1)
       if (unit.letter !== null && this.fatal.delete(unit.letter)) {
         const error = "the process ended while it tried this letter again"
-        return yield* this.give(unit, failedStep(unit, queue, { errorClass: "crash", error }, on))
+        return void (yield* this.give(unit, failedStep(unit, queue, { errorClass: "crash", error }, on)))
+      }
+      const deaths = crash.condemned(service, unit.unit)
+      if (deaths !== undefined && (unit.letter !== null || queue.parked.length > 0)) {
+        yield* this.give(unit, failedStep(unit, queue, { errorClass: "crash", error: ended(deaths) }, on))
+        return yield* crash.buried(service, unit.unit)
       }
       const step = stepOf(unit, queue, max, on)
-      if ("error" in step) return yield* this.give(unit, failedStep(unit, queue, step, on))
+      if ("error" in step) return void (yield* this.give(unit, failedStep(unit, queue, step, on)))
       const failure = yield* this.give(unit, step)
       const failed = failure === undefined ? undefined : failedOf(failure)
       if (failed !== undefined) yield* this.failed(unit, queue, step, failed, on)

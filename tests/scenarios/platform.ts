@@ -109,11 +109,12 @@ const launch = async (env: Environment) => {
   }
   void listen(child.stdout)
   void listen(child.stderr)
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null
   const find = (pattern: RegExp) => pattern.exec(printed)?.[1] ?? ""
-  const isReady = async () => printed.includes("Ctrl-C drains") || child.exitCode !== null
+  const isReady = async () => printed.includes("Ctrl-C drains") || hasEnded()
   await eventually("the platform starts", isReady, (ready) => ready, READY_MS).catch(() => {})
   const url = find(/ready on (http:\S+)/)
-  if (url === "" || child.exitCode !== null) {
+  if (url === "" || hasEnded()) {
     child.kill("SIGKILL")
     throw new Error(`the platform did not start:\n${printed}`)
   }

@@ -151,7 +151,7 @@ class Book<State, E extends Fact, Eff> {
         this.doubt(unsure)
         return yield* this.once(items)
       }
-      yield* reach("journal.before-write")
+      yield* reach("journal.before-write", () => this.streamsOf(items))
       const bases = yield* this.store.write(folded.write)
       yield* reach("journal.after-write")
       for (const [stream, state] of folded.states) this.states.set(stream, state)
