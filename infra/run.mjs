@@ -14,6 +14,7 @@ const commands = {
   setup: [],
   start: typescript("infra/embedded/main.ts"),
   test: typescript("infra/test.ts"),
+  demo: typescript("infra/demo/main.ts"),
   bench: typescript("bench/main.ts"),
   rebuild: typescript("infra/consistency/main.ts"),
   lifecycle: typescript("infra/lifecycle.ts"),
