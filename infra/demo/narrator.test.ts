@@ -40,7 +40,7 @@ test("a recorded story, word for word", () => {
   `)
 })
 
-test("its timeline as a diagram: commands by their ids, facts that the saga heard, the answer at the payment's end", () => {
+test("its timeline as a diagram: commands by their ids, what the saga heard, the answer at the end", () => {
   const drawn = { request: "POST /payments", answer: "400" }
   expect(linesOf(timelineOf(story, "payment"), drawn)).toEqual([
     "client->>api: POST /payments",

@@ -26,7 +26,7 @@ const SHORT = 60
 
 export const opening = (timeoutMs: number): ReadonlyArray<string> =>
   wrapped(
-    "Five scenarios, over HTTP, on a platform of their own: Postgres, the services, and a simulated Stripe and PayPal. " +
+    "Five scenarios, over HTTP, on a platform of their own: Postgres, the services, simulated Stripe and PayPal. " +
       `Times are short so that they can be watched: a provider has ${timeoutMs / 1000} s to answer instead of 30 s. ` +
       "Each scenario ends with what must be so.",
     WIDTH
@@ -104,7 +104,8 @@ export const ending = (stories: ReadonlyArray<Story>, tookMs: number, paint: Pai
   const facts = stories.flatMap(({ beats }) => beats).filter(({ kind }) => kind === "fact").length
   const wrong = stories.filter((story) => !holds(story)).map(({ number }) => number)
   const took = `${(tookMs / 1000).toFixed(1)} s`
-  const count = `${facts} ${facts === 1 ? "fact" : "facts"} checked in ${stories.length === 1 ? "1 scenario" : `${stories.length} scenarios`}`
+  const many = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`
+  const count = `${many(facts, "fact")} checked in ${many(stories.length, "scenario")}`
   const verdict =
     wrong.length === 0
       ? paint.good("all of them so")
@@ -142,8 +143,8 @@ const table = (rows: ReadonlyArray<Row>, usual: boolean, paint: Paint): Readonly
   ]
 }
 
-const cells = (ms: string, who: string, what: string, payment: string, saga: string): string =>
-  `${ms.padStart(COLUMNS[0] - 2)}  ${who.padEnd(COLUMNS[1])}${what.padEnd(COLUMNS[2])}${payment.padEnd(COLUMNS[3])}${saga}`.trimEnd()
+const cells = (ms: string, ...rest: readonly [who: string, what: string, payment: string, saga: string]): string =>
+  [`${ms.padStart(COLUMNS[0] - 2)}  `, ...rest.map((cell, i) => cell.padEnd(COLUMNS[i + 1] ?? 0))].join("").trimEnd()
 
 const because = (why: string): ReadonlyArray<string> => {
   const indent = INDENT + " ".repeat(COLUMNS[0] + COLUMNS[1])

@@ -18,7 +18,7 @@ const STOP_MS = 15_000
 const GONE_MS = 20_000
 const API_KEY = "demo_0123456789abcdef0123456789abcdef"
 
-/** The demo must show the same whatever the machine's own settings are, so only these of its variables are passed on. */
+/** The demo must show the same whatever the machine's own settings are, so only these are passed on. */
 const KEPT = ["PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "LANG", "LD_LIBRARY_PATH"]
 const SETTINGS = {
   HTTP_PORT: "0",

@@ -1,4 +1,4 @@
-/** A scenario as it was played: what was done, answered and seen, in order. The narrator and the diagrams are made of it. */
+/** A scenario as it was played: what was done, answered and seen, in order. Narrator and diagrams are made of it. */
 
 /** An entry of GET /payments/{id}/timeline. */
 export interface Happened {

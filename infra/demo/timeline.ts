@@ -1,4 +1,4 @@
-/** A payment's timeline as rows for people: who, what, and what it makes of the payment's and the saga's state. Pure. */
+/** A payment's timeline as rows for people: who, what, what it makes of the payment's and the saga's state. Pure. */
 import { story } from "../../services/saga/story.ts"
 import { type Currency, format } from "../../shared/contract/money.ts"
 import type { Step } from "../../shared/contract/saga.ts"

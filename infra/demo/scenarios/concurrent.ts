@@ -47,7 +47,7 @@ const bothAtOnce = async (stage: Stage) => {
   const wallet = await stage.api.open("dora", 100_000)
   stage.says(
     `Dora's wallet holds ${money(wallet.balance)}. From two devices at the same moment she pays ${money(80_000)} and ` +
-      `${money(60_000)}. There is no lock to wait for: both are folded through the wallet's events, one after the other.`
+      `${money(60_000)}. There is no lock to wait for: both are folded through the wallet's events, in turn.`
   )
   const round: Round = { name: "together", who: "Dora", wallet }
   const [first, second] = orders(round)

@@ -42,8 +42,8 @@ const startAgain = async (stage: Stage) => {
   const took = ((performance.now() - began) / 1000).toFixed(1)
   const seconds = await stage.platform.metric("system_recovery_duration_seconds")
   stage.says(
-    `Started again on what it left: ready after ${took} s, ${Math.round(seconds * 1000)} ms of it to catch up. Nobody ` +
-      "knows yet what became of the charge, so Stripe is asked. Nothing is sent blindly a second time."
+    `Started again on what it left: ready after ${took} s, ${Math.round(seconds * 1000)} ms of it to catch up. ` +
+      "Nobody knows yet what became of the charge, so Stripe is asked. Nothing is sent blindly a second time."
   )
 }
 

@@ -44,9 +44,9 @@ const twoTimeouts = async (scene: Scene) => {
   await stage.simulator.behave("stripe", { fault: "hang-before" })
   stage.says(
     `Stripe accepts connections and never answers a charge. After ${TIMEOUT_MS} ms nobody knows whether it took the ` +
-      "money. Elsewhere a payment would now be charged a second time, or given up though it was paid. Here the unknown " +
-      "is a state: Stripe is asked, asked again under the same key, and at last its attempt is cancelled, by Stripe's " +
-      "own word. Only then PayPal."
+      "money. Elsewhere a payment would now be charged a second time, or given up though it was paid. Here the " +
+      "unknown is a state: Stripe is asked, asked again under the same key, and at last its attempt is cancelled, by " +
+      "Stripe's own word. Only then PayPal."
   )
   await paidByPaypal(scene, "first", "cleo-order-1")
   stage.says("The second payment meets the same silence. With the fifth failed try Stripe's breaker opens.")
