@@ -5,6 +5,7 @@
 import { Effect } from "effect"
 import type { Answer, ProviderCall, RefundAnswer, RefundCall } from "../../services/gateway/calls.ts"
 import type { Provider } from "../../shared/contract/gateway.ts"
+import { executeAtAdyen, type Notice, noticesOf } from "./adyen.ts"
 
 export interface Hostility {
   /** Chance that a call gets no usable answer. */
@@ -16,11 +17,11 @@ export interface Hostility {
   readonly latencyMs: number
 }
 
-interface Charge {
+export interface Charge {
   readonly payment: string
   readonly provider: Provider
   readonly amount: bigint
-  status: "none" | "charged" | "declined" | "cancelled" | "refunded"
+  status: "none" | "authorised" | "charged" | "declined" | "cancelled" | "refunded"
 }
 
 interface Refund {
@@ -29,6 +30,8 @@ interface Refund {
   readonly amount: bigint
   status: "pending" | "done" | "refused"
 }
+
+const attemptOf = ({ payment_id, provider, attempt }: ProviderCall) => `${payment_id}:${provider}:${attempt}`
 
 export class Providers {
   /** By attempt, for a key belongs to an attempt. */
@@ -81,8 +84,15 @@ export class Providers {
     return { outcome: known.status === "done" ? "succeeded" : "pending", reference: `re-${key}` }
   }
 
+  /** What the provider tells of the attempt by itself: lost as often as answers are, told again at the next call. */
+  notices(call: ProviderCall): ReadonlyArray<Notice> {
+    if (call.provider !== "adyen" || this.random() < this.hostility.silence) return []
+    const charge = this.charges.get(attemptOf(call))
+    return charge === undefined ? [] : noticesOf(charge, call)
+  }
+
   private execute(call: ProviderCall): Answer {
-    const id = `${call.payment_id}:${call.provider}:${call.attempt}`
+    const id = attemptOf(call)
     const charge: Charge = this.charges.get(id) ?? {
       payment: call.payment_id,
       provider: call.provider,
@@ -90,6 +100,7 @@ export class Providers {
       status: "none"
     }
     this.charges.set(id, charge)
+    if (call.provider === "adyen") return executeAtAdyen(charge, call, () => this.random() < this.hostility.decline)
     const { amount, currency } = call
     const success: Answer = {
       outcome: "succeeded",

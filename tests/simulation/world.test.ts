@@ -6,6 +6,7 @@ import { violations } from "./invariants.ts"
 import { calm, hostile, simulate, WALLET_FUNDS } from "./world.ts"
 
 const SEEDS = 200
+const ADYEN_SEEDS = 60
 
 test("a calm world: every payment completes, the wallet pays for each once", async () => {
   const report = await simulate(1, { payments: 5, amount: 100n, hostility: calm, crashes: 0 })
@@ -45,6 +46,27 @@ test("the same seed is the same world on Bun and on Node", async () => {
     rmSync(folder, { recursive: true })
   }
 }, 60_000)
+
+test("a calm world with Adyen first, which takes two calls a charge", async () => {
+  const report = await simulate(1, { payments: 5, amount: 100n, hostility: calm, crashes: 0, providers: ["adyen"] })
+  expect(violations(report)).toEqual([])
+  expect(report.memory.rows("payment.payments").map((row) => row["provider"])).toEqual(Array(5).fill("adyen"))
+})
+
+test(`${ADYEN_SEEDS} hostile worlds, first provider cannot be asked: none charged twice, all ended`, async () => {
+  const plan = { ...hostile, providers: ["adyen", "stripe"] as const }
+  const ends = new Map<string, number>()
+  for (let seed = 1; seed <= ADYEN_SEEDS; seed++) {
+    const report = await simulate(seed, plan)
+    expect({ seed, violations: violations(report) }).toEqual({ seed, violations: [] })
+    for (const row of report.memory.rows("gateway.attempts")) {
+      const end = `${row["provider"]} ${row["status"]}`
+      ends.set(end, (ends.get(end) ?? 0) + 1)
+    }
+  }
+  for (const end of ["adyen SUCCEEDED", "adyen FENCED", "adyen DECLINED", "stripe SUCCEEDED"])
+    expect([end, (ends.get(end) ?? 0) > 0]).toEqual([end, true])
+}, 120_000)
 
 test(`${SEEDS} hostile worlds: no unit of money lost, made or charged twice`, async () => {
   const began = performance.now()

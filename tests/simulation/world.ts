@@ -13,12 +13,14 @@ import { sagaDecider } from "../../services/saga/decider.ts"
 import { walletDecider } from "../../services/wallet/decider.ts"
 import { defaultHoldSettings } from "../../services/wallet/holds.ts"
 import type { Message } from "../../shared/contract/envelope.ts"
+import type { Provider } from "../../shared/contract/gateway.ts"
 import { type Currency, minor } from "../../shared/contract/money.ts"
 import { embeddedBus } from "../../shared/runtime/bus/embedded.ts"
 import { Ids } from "../../shared/runtime/ids.ts"
 import { Memory, memoryStore } from "../../shared/runtime/journal/memory.ts"
 import { makeProcessor } from "../../shared/runtime/processor.ts"
 import { makeTimers } from "../../shared/runtime/timers.ts"
+import type { Notice } from "./adyen.ts"
 import { type Hostility, Providers } from "./provider.ts"
 import { hashOf, prng, SeededScheduler } from "./seeded.ts"
 
@@ -36,6 +38,8 @@ export interface Plan {
   readonly hostility: Hostility
   /** Crashes of the whole platform while the payments run. */
   readonly crashes: number
+  /** In the order in which they are asked. */
+  readonly providers?: ReadonlyArray<Provider>
 }
 
 export const calm: Hostility = { silence: 0, executed: 0, decline: 0, latencyMs: 50 }
@@ -59,12 +63,16 @@ export interface Report {
 
 const saga = { sagaTimeoutMs: 300_000, stepTimeoutMs: 60_000, recoveryIntervalMs: 60_000, stuckAfterMs: 300_000 }
 const accepts = () => true
+const ORDER: ReadonlyArray<Provider> = ["stripe", "paypal", "adyen"]
 
 const charging = (providers: Providers, call: ProviderCall) =>
   Effect.map(providers.call(call), (answer) => {
-    const { payment_id, provider, attempt, operation, try: n } = call
-    const data = { payment_id, provider, attempt, try: n, operation, breaker_failures: 0, jitter: 0, ...answer }
-    return [{ subject: `gateway-${payment_id}`, fact: { type: "RecordAnswer", data } }]
+    const { payment_id, provider, try: n } = call
+    const tell = ({ attempt, operation, answer }: Omit<Notice, "payment_id">, n: number) => {
+      const data = { payment_id, provider, attempt, try: n, operation, breaker_failures: 0, jitter: 0, ...answer }
+      return { subject: `gateway-${payment_id}`, fact: { type: "RecordAnswer", data } }
+    }
+    return [tell({ ...call, answer }, n), ...providers.notices(call).map((notice) => tell(notice, 0))]
   })
 
 const refunding = (providers: Providers, call: RefundCall) =>
@@ -75,7 +83,7 @@ const refunding = (providers: Providers, call: RefundCall) =>
   })
 
 /** One life of the platform: its processors and timers, until it is told to die. */
-const live = (providers: Providers, first: boolean) =>
+const live = (providers: Providers, order: ReadonlyArray<Provider>, first: boolean) =>
   Effect.gen(function* () {
     const wallet = yield* makeProcessor({
       decider: walletDecider({ concurrentPaymentWindowMs: 1_000, rememberMs: 301_000, holds: defaultHoldSettings }),
@@ -95,10 +103,7 @@ const live = (providers: Providers, first: boolean) =>
     })
     const rules = {
       ...DEFAULTS,
-      providers: [
-        { provider: "stripe" as const, accepts },
-        { provider: "paypal" as const, accepts }
-      ]
+      providers: order.map((provider) => ({ provider, accepts }))
     }
     const gateway = yield* makeProcessor({
       decider: gatewayDecider(rules),
@@ -145,7 +150,9 @@ const play = (plan: Plan, random: () => number, memory: Memory, providers: Provi
     const walletId = ids.next(began)
     let scope = yield* Scope.make()
     const born = (first: boolean) =>
-      Effect.provideService(live(providers, first), Scope.Scope, scope).pipe(Effect.provide(embeddedBus))
+      Effect.provideService(live(providers, plan.providers ?? ORDER, first), Scope.Scope, scope).pipe(
+        Effect.provide(embeddedBus)
+      )
     let platform = yield* born(true)
     const open = message(ids.next(began), "CreateWallet", `wallet-${walletId}`, walletId, began, {
       wallet_id: walletId,
