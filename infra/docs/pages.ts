@@ -1,7 +1,7 @@
 /** The pages that are made from the code, so that they cannot say anything else: events, commands, errors. */
 import type { Entry } from "../../shared/contract/catalogue.ts"
-import { ERRORS } from "../../shared/contract/errors.ts"
 import { COMMANDS, EVENTS } from "../../shared/contract/messages.ts"
+import { errors } from "./errors.ts"
 
 const MADE = "<!-- Made by `npm run docs`; a test keeps it in step with the schemas. -->"
 
@@ -27,27 +27,9 @@ const envelope = `Every message is a CloudEvents 1.0 envelope:
 schema, data\`. Below is the data.
 Amounts are decimal strings of minor units; times are RFC 3339 UTC with milliseconds.`
 
-const errors = (): string => {
-  const rows = Object.entries(ERRORS).map(
-    ([code, { status, category, retryable, title, whatToDo }]) =>
-      `| ${status} | \`${code}\` | ${category} | ${retryable ? "yes" : "no"} | ${title} | ${whatToDo} |`
-  )
-  return `${MADE}
-# Errors
-
-Answers are RFC 9457 \`application/problem+json\` with \`error: { code, message, details }\`.
-"Again" tells whether the very same
-request may be sent again; where money is at stake always with the same Idempotency-Key.
-
-| status | code | category | again | means | what to do |
-|---|---|---|---|---|---|
-${rows.sort().join("\n")}
-`
-}
-
 /** File name below docs/ → text. */
 export const pages = (): Readonly<Record<string, string>> => ({
   "events.md": catalogue("Events", `Facts, by topic. ${envelope}`, EVENTS),
   "commands.md": catalogue("Commands", `Requests to the owner of a stream, by topic. ${envelope}`, COMMANDS),
-  "errors.md": errors()
+  "errors.md": errors(MADE)
 })

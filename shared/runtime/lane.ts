@@ -43,9 +43,9 @@ export interface Parts<Eff> {
 }
 
 /** After a refusal of the store: 50 ms, growing by half, at most 2 s. */
-const PAUSE_MIN_MS = 50
-const PAUSE_GROWTH = 1.5
-const PAUSE_MAX_MS = 2_000
+export const PAUSE_MIN_MS = 50
+export const PAUSE_GROWTH = 1.5
+export const PAUSE_MAX_MS = 2_000
 
 export class Lane<Eff> {
   private readonly of: Parts<Eff>

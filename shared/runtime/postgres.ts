@@ -168,8 +168,9 @@ const settled = (promise: PromiseLike<unknown>) =>
     )
   )
 
-const tries = 5
-const backoff = Schedule.min([Schedule.exponential("50 millis", 1.5), Schedule.spaced("2 seconds")]).pipe(
+export const DATABASE_OPERATION = { tries: 5, firstMs: 50, growth: 1.5, mostMs: 2_000 } as const
+const { tries, firstMs, growth, mostMs } = DATABASE_OPERATION
+const backoff = Schedule.min([Schedule.exponential(firstMs, growth), Schedule.spaced(mostMs)]).pipe(
   Schedule.jittered,
   Schedule.upTo({ times: tries - 2 })
 )
@@ -181,7 +182,7 @@ const backoff = Schedule.min([Schedule.exponential("50 millis", 1.5), Schedule.s
 export const retryTransient = <A, E extends { readonly _tag: string }, R>(self: Effect.Effect<A, E, R>) =>
   Effect.catch(self, (failure): Effect.Effect<A, E, R> => {
     if (!conflicted(failure)) return Effect.fail(failure)
-    return Effect.delay(Effect.retry(self, { while: conflicted, schedule: backoff }), "50 millis")
+    return Effect.delay(Effect.retry(self, { while: conflicted, schedule: backoff }), firstMs)
   })
 
 const conflicted = ({ _tag }: { readonly _tag: string }): boolean => _tag === "Serialization" || _tag === "Deadlock"

@@ -76,7 +76,7 @@ const isUnreadable = (reply: Reply): boolean =>
   reply.kind === "reply" && reply.body === undefined && reply.status !== 204
 
 /** For calls that cannot take money: 3 tries, 100 ms doubling up to 5 s, jittered (0.8 to 1.2 of it). */
-const TRIES_MAX = 3
+export const TRIES_MAX = 3
 const pauseMs = (tries: number, random: number): number =>
   Math.min(100 * 2 ** (tries - 1), 5_000) * (0.8 + 0.4 * random)
 

@@ -67,10 +67,10 @@ export interface Memory {
 }
 
 /** Conflicts are other writers' progress: look again at once, then ever more slowly (MISSION 9, database_operation). */
-const CONFLICT_RETRIES_MAX = 8
-const conflictBackoff = Schedule.exponential("5 millis", 1.8).pipe(
+export const CONFLICTS = { retriesMax: 8, firstMs: 5, growth: 1.8, withinMs: 3_000 } as const
+const conflictBackoff = Schedule.exponential(CONFLICTS.firstMs, CONFLICTS.growth).pipe(
   Schedule.jittered,
-  Schedule.upTo({ times: CONFLICT_RETRIES_MAX, duration: "3 seconds" })
+  Schedule.upTo({ times: CONFLICTS.retriesMax, duration: CONFLICTS.withinMs })
 )
 
 export const makeJournal = Effect.fnUntraced(function* <State, E extends Fact, Eff>(
