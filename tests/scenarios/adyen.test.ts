@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:tes
 import { codeOf, type Payment, paymentOf, problemOf, refundOf } from "./client.ts"
 import { violations } from "./conservation.ts"
 import { eventually } from "./eventually.ts"
+import { operating } from "./operating.ts"
 import { startPlatform } from "./platform.ts"
 import { chargesOnWire, streamOf } from "./records.ts"
 
@@ -150,10 +151,6 @@ test("10.1 all providers fail: cancelled at Adyen, 502, refunded", async () => {
   expect((await api.wallet(wallet.id)).balance).toBe(AMOUNT)
 })
 
-test("10.1 Adyen: conservation of money", async () => {
-  expect(await violations(platform)).toEqual([])
-})
-
 /** The capture may have been executed, and only a notification could tell: no elapsed time decides that. */
 const inDoubt = async (fault: string, more: object = {}) => {
   const wallet = await api.open(AMOUNT)
@@ -172,18 +169,34 @@ const inDoubt = async (fault: string, more: object = {}) => {
   return id
 }
 
-for (const [fault, charges] of [
-  ["5xx-before", []],
-  ["5xx-after", [`adyen charge ${AMOUNT}`]]
+/** An operator has looked at Adyen. */
+const resolved = async (id: string, outcome: "charged" | "not_charged") => {
+  const word = { outcome, evidence: "seen in the Customer Area", reason: "in doubt" }
+  paymentOf(await operating(platform).act(`payments/${id}/resolve`, word), 200)
+  const ended = ({ status }: Payment) => status === "COMPLETED"
+  const { provider } = await eventually("completed", () => api.payment(id), ended)
+  return [provider, ...(await kept(id))]
+}
+
+for (const [fault, charges, outcome, end] of [
+  ["5xx-before", [], "not_charged", ["paypal", `paypal charge ${AMOUNT}`]],
+  ["5xx-after", [`adyen charge ${AMOUNT}`], "charged", ["adyen", `adyen charge ${AMOUNT}`]]
 ] as const)
-  test(`P16 P21 Adyen, ${fault} of the capture: unknown, whatever was executed; nobody else is asked`, async () => {
-    expect(await kept(await inDoubt(fault))).toEqual([...charges])
+  test(`P16 P17 P21 Adyen, ${fault} of the capture: unknown, nobody else is asked, an operator ends it`, async () => {
+    const id = await inDoubt(fault)
+    expect(await kept(id)).toEqual([...charges])
+    expect(await resolved(id, outcome)).toEqual([...end])
   })
 
 test("P16 Adyen, execute-late: the cancel was first, so the late capture takes nothing", async () => {
   const id = await inDoubt("execute-late", { after_ms: 300_000 })
   await sim.advance(600_000)
   expect(await kept(id)).toEqual([])
+  expect(await resolved(id, "not_charged")).toEqual(["paypal", `paypal charge ${AMOUNT}`])
+})
+
+test("10.1 Adyen: conservation of money", async () => {
+  expect(await violations(platform)).toEqual([])
 })
 
 for (const fault of ["none", "hang-after", "reset-before", "5xx-after"])
