@@ -83,15 +83,16 @@ export class Inspection {
       const { stream, version } = posting
       const row = rows.get(keyOf(posting))
       const shown = shownPosting(posting)
-      const name = `posting ${posting.payment_id} ${posting.kind} ${posting.ref}`.trim()
+      const key = [posting.payment_id, posting.kind, posting.ref].join(" ").trim()
       if (row === undefined) {
-        const detail = `${name} is missing: the event moved money that no account shows; post it by hand or restore it`
-        this.findings.push(damage("stream", "posting_missing", { stream, version, expected: whole(shown), detail }))
+        const detail = `posting ${key} is missing: no account shows what the event moved; post it by hand or restore it`
+        const about = { stream, version, expected: whole(shown), detail }
+        this.findings.push({ ...damage("stream", "posting_missing", about), key })
       } else if (!equal(shown, { ...row })) {
         const [wanted, is] = difference(shown, { ...row })
-        const detail = `${name} is not what its event says; find out which of the two was changed`
+        const detail = `posting ${key} is not what its event says; find out which of the two was changed`
         const about = { stream, version, expected: wanted, found: is, detail }
-        this.findings.push(damage("stream", "posting_differs", about))
+        this.findings.push({ ...damage("stream", "posting_differs", about), key })
       }
     }
   }

@@ -61,7 +61,7 @@ export class RecentLook {
       while (!tour.done() && read < SLICE_MAX && !pace.isOver()) {
         const page = yield* paced(atOneMoment(tour.step(BATCH)), pace)
         run.add(page)
-        read += Math.max(1, page.counts.events, page.counts.rows)
+        read += Math.max(1, page.read)
       }
       if (!tour.done()) return
       this.tour = undefined

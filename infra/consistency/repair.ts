@@ -18,6 +18,8 @@ import type { Verifier } from "./verify.ts"
 
 /** The payment path waits no longer than that for a repair, and a repair for it. */
 const LOCK_WAIT_MS = 5_000
+/** Payments and wallets one repair mends; the report names what is left. For a whole table there is the rebuild. */
+const FAMILIES_MAX = 500
 /** Where nothing says whose a row is. */
 const NOBODY = "default/nobody"
 
@@ -39,7 +41,8 @@ export const repair = Effect.fnUntraced(function* (of: Repairing, request: Repai
   const streams = familiesOf(named)
   const among = new Set(streams)
   const corrected: Array<Correction> = []
-  for (const family of groups(yield* locate(desk, streams))) corrected.push(...(yield* mendFamily(of, request, family)))
+  const families = groups(yield* locate(desk, streams)).slice(0, FAMILIES_MAX)
+  for (const family of families) corrected.push(...(yield* mendFamily(of, request, family)))
   const orphans = known.filter(({ pass, stream }) => pass === "row" && among.has(stream))
   for (const [stream, rows] of Map.groupBy(orphans, ({ stream }) => stream))
     corrected.push(...(yield* removeOrphans(of, request, stream, rows)))
@@ -50,8 +53,9 @@ export const repair = Effect.fnUntraced(function* (of: Repairing, request: Repai
 })
 
 /** Streams of one payment are mended together, because they write some rows together. */
-const groups = (placed: ReadonlyArray<Placed>): Iterable<ReadonlyArray<Placed>> =>
-  Map.groupBy(placed, ({ stream }) => familiesOf([stream])[0]).values()
+const groups = (placed: ReadonlyArray<Placed>): ReadonlyArray<ReadonlyArray<Placed>> => [
+  ...Map.groupBy(placed, ({ stream }) => familiesOf([stream])[0]).values()
+]
 
 const held = <A, E, R>(tps: ReadonlyArray<number>, work: Effect.Effect<A, E, R>) =>
   transaction(

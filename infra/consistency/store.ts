@@ -2,7 +2,7 @@
  * All SQL of the checks. Every cell of a table is read as text, so that any table can be compared with any row; every
  * read is bounded by its caller.
  */
-import type { Effect } from "effect"
+import { Effect } from "effect"
 import type { Table } from "../../shared/runtime/decider.ts"
 import { query, type Sql, type SqlFailure } from "../../shared/runtime/postgres.ts"
 
@@ -51,6 +51,16 @@ export const eventsAfter = (tp: number, stream: string, version: number, limit: 
     [tp, stream, version, limit]
   )
 
+export const headOf = (tp: number, stream: string) =>
+  Effect.map(
+    ask<{ version: number }>(
+      `select e.version from journal.events e where e.tp = $1::smallint and e.stream = $2
+       order by e.version desc limit 1`,
+      [tp, stream]
+    ),
+    ([row]) => row?.version ?? 0
+  )
+
 interface Place {
   readonly tp: number
   readonly stream: string
@@ -76,17 +86,32 @@ export const placesOf = (tps: ReadonlyArray<number>, streams: ReadonlyArray<stri
     [streams, tps]
   )
 
-/** The first event of each stream, or the one of that version. */
-export const eventsAt = (
-  tps: ReadonlyArray<number>,
-  of: ReadonlyArray<{ readonly stream: string; readonly version: number }>
-) =>
-  ask<StoredEvent & { readonly i: number; readonly tp: number }>(
+interface At {
+  readonly stream: string
+  readonly version: number
+}
+export interface EventAt extends StoredEvent {
+  readonly i: number
+  readonly tp: number
+}
+
+/** The event of that version of each stream, or the next one; wherever in these partitions the stream is. */
+export const eventsAt = (tps: ReadonlyArray<number>, of: ReadonlyArray<At>) =>
+  ask<EventAt>(
     `select u.i, p.tp::int as tp, ${EVENT} from unnest($1::int[], $2::text[], $3::int[]) u(i, stream, version)
      cross join unnest($4::smallint[]) p(tp) cross join lateral
        (select * from journal.events e where e.tp = p.tp and e.stream = u.stream and e.version >= u.version
         order by e.version limit 1) e`,
     [of.map((_, i) => i), of.map(({ stream }) => stream), of.map(({ version }) => version), tps]
+  )
+
+/** The first event of each stream, in the partition where it should be. */
+export const firstEventsAt = (of: ReadonlyArray<{ readonly tp: number; readonly stream: string }>) =>
+  ask<EventAt>(
+    `select u.i, u.tp::int as tp, ${EVENT} from unnest($1::int[], $2::smallint[], $3::text[]) u(i, tp, stream)
+     cross join lateral
+       (select * from journal.events e where e.tp = u.tp and e.stream = u.stream order by e.version limit 1) e`,
+    [of.map((_, i) => i), of.map(({ tp }) => tp), of.map(({ stream }) => stream)]
   )
 
 export const snapshotsOf = (tp: number, streams: ReadonlyArray<string>) =>

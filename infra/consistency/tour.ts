@@ -3,6 +3,8 @@
  * postings, and the sums. A full verification goes to the end; the periodic one goes on where it stopped.
  */
 import { Effect, Result } from "effect"
+import { partitionKey } from "../../shared/contract/codec.ts"
+import { topicOf, topicPartition } from "../../shared/contract/topics.ts"
 import type { Row, Table } from "../../shared/runtime/decider.ts"
 import { type Book, bookFor, messageOf } from "./book.ts"
 import type { Desk, Source } from "./desk.ts"
@@ -10,12 +12,25 @@ import { asText, damage, type Found, whole } from "./finding.ts"
 import { type Counts, Inspection, noCounts, readAll } from "./inspection.ts"
 import { cellsOf, Replay } from "./replay.ts"
 import { extraRow } from "./rows.ts"
-import { type Asked, eventsAfter, eventsAt, postingsAfter, rowsAfter, type StoredEvent, type TextRow } from "./store.ts"
+import {
+  type Asked,
+  type EventAt,
+  eventsAfter,
+  eventsAt,
+  firstEventsAt,
+  headOf,
+  postingsAfter,
+  rowsAfter,
+  type TextRow
+} from "./store.ts"
 
 /** What a page found. */
 export interface Page {
   readonly findings: ReadonlyArray<Found>
+  /** A stream counts where its end is seen. */
   readonly counts: Counts
+  /** Events or rows of this page, at most its limit. */
+  readonly read: number
   /** Streams whose remembered state was newer than the page. */
   readonly unsettled: ReadonlyArray<Replay>
   /** Streams the page has judged. */
@@ -60,12 +75,18 @@ export class Tour {
     })
 }
 
-const NOTHING: Page = { findings: [], counts: noCounts(), unsettled: [], closed: [] }
+const NOTHING: Page = { findings: [], read: 0, counts: noCounts(), unsettled: [], closed: [] }
+
+/** A stream that grows faster than it is read is left after so many pages more; what was touched is judged anyway. */
+const PATIENCE_PAGES = 10
+/** Of Postgres' int. */
+const VERSION_MAX = 2 ** 31 - 1
 
 /** All streams of one partition. A stream may be longer than a page: it is judged when its end is seen. */
 const streamsLeg = (desk: Desk, book: Book, tp: number): Leg => {
   let cursor = { stream: "", version: 0 }
   let open: Replay | undefined
+  let enough = 0
   const advance: Leg["advance"] = (limit) =>
     Effect.gen(function* () {
       const inspection = new Inspection(desk)
@@ -82,10 +103,18 @@ const streamsLeg = (desk: Desk, book: Book, tp: number): Leg => {
       const more = events.length >= limit
       const still = more && last !== undefined ? replays.get(last.stream) : undefined
       yield* inspection.close([...replays.values()].filter((replay) => replay !== still))
-      // Only now: a page that failed is read again as it was.
-      open = still
+      if (still === undefined) open = undefined
+      else if (still !== open) {
+        open = still
+        enough = (yield* headOf(tp, still.stream)) + PATIENCE_PAGES * limit
+      }
       if (last !== undefined) cursor = { stream: last.stream, version: last.version }
-      return { page: inspection, more }
+      if (open !== undefined && open.version >= enough) {
+        cursor = { stream: open.stream, version: VERSION_MAX }
+        open = undefined
+      }
+      const { findings, counts, unsettled, closed } = inspection
+      return { page: { findings, counts, unsettled, closed, read: events.length }, more }
     })
   return { name: `${book.service} ${tp}`, advance }
 }
@@ -100,7 +129,7 @@ const rowsLeg = (desk: Desk, source: Source): Leg => {
       const last = rows.at(-1)
       if (last !== undefined) after = cellsOf(source.table, last)
       const counts = { ...noCounts(), rows: rows.length }
-      return { page: { ...NOTHING, findings, counts }, more: rows.length >= limit }
+      return { page: { ...NOTHING, findings, counts, read: rows.length }, more: rows.length >= limit }
     })
   return { name: source.table.name, advance }
 }
@@ -110,8 +139,7 @@ export const withoutStream = (desk: Desk, source: Source, rows: ReadonlyArray<Te
     const findings: Array<Found> = []
     for (const [book, of] of Map.groupBy(rows, (row) => bookFor(desk.books, source.streamOf(row)))) {
       if (book === undefined) continue
-      const asked = of.map((row) => ({ stream: source.streamOf(row), version: 1 }))
-      const found = new Map((yield* eventsAt(book.tps, asked)).map((event) => [event.i, event]))
+      const found = yield* firstEvents(book, source, of)
       const made = source.made === "any" ? yield* foldsOf(book, [...found.values()]) : new Map<string, Replay>()
       for (const [i, row] of of.entries())
         if (!comesFrom(book, source, row, found.get(i), made)) findings.push(extraRow(source, row, "row"))
@@ -119,7 +147,24 @@ export const withoutStream = (desk: Desk, source: Source, rows: ReadonlyArray<Te
     return findings
   })
 
-const foldsOf = (book: Book, first: ReadonlyArray<StoredEvent & { readonly tp: number }>) => {
+/** Most rows say whose they are, and so in which partition their stream is; the others are looked for in all. */
+const firstEvents = (book: Book, { streamOf }: Source, rows: ReadonlyArray<TextRow>) =>
+  Effect.gen(function* () {
+    const topic = topicOf(book.tps[0] ?? 0)
+    const guesses = rows.flatMap((row, i) => {
+      const { tenant, user_id } = row
+      if (typeof tenant !== "string" || typeof user_id !== "string") return []
+      return [{ i, stream: streamOf(row), tp: topicPartition(topic, partitionKey(tenant, user_id)) }]
+    })
+    const found = new Map<number, EventAt>()
+    for (const event of yield* firstEventsAt(guesses)) found.set(guesses[event.i]?.i ?? -1, event)
+    const rest = rows.flatMap((row, i) => (found.has(i) ? [] : [{ i, stream: streamOf(row), version: 1 }]))
+    if (rest.length === 0) return found
+    for (const event of yield* eventsAt(book.tps, rest)) found.set(rest[event.i]?.i ?? -1, event)
+    return found
+  })
+
+const foldsOf = (book: Book, first: ReadonlyArray<EventAt>) => {
   const places = new Map(first.map(({ stream, tp }) => [stream, tp]))
   const beside = { snapshot: undefined, remembered: undefined, accounts: () => undefined }
   const replays = [...places].map(([stream, tp]) => new Replay(book, tp, stream, beside))
@@ -130,7 +175,7 @@ const comesFrom = (
   book: Book,
   { table, made }: Source,
   row: TextRow,
-  event: StoredEvent | undefined,
+  event: EventAt | undefined,
   folds: ReadonlyMap<string, Replay>
 ): boolean => {
   if (event === undefined) return false
@@ -155,7 +200,7 @@ const postingsLeg = (desk: Desk): Leg => {
       const last = rows.at(-1)
       if (last !== undefined) after = [last.payment_id, last.kind, last.ref]
       const counts = { ...noCounts(), rows: rows.length }
-      return { page: { ...NOTHING, findings, counts }, more: rows.length >= limit }
+      return { page: { ...NOTHING, findings, counts, read: rows.length }, more: rows.length >= limit }
     })
   return { name: "ledger.postings", advance }
 }
