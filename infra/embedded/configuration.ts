@@ -25,6 +25,8 @@ export const configuration = Config.all({
   apiKey: Config.option(Config.NonEmptyString("API_KEY")),
   providers: Config.Literals(["simulator", "live"], "PROVIDERS").pipe(Config.withDefault("simulator" as const)),
   simulatorPort: Config.schema(PortOrAny, "SIMULATOR_PORT").pipe(Config.withDefault(8090)),
+  /** Whether the simulator calls the platform back; off, outcomes are found by asking, as when call-backs are lost. */
+  simulatorWebhooks: Config.Literals(["on", "off"], "SIMULATOR_WEBHOOKS").pipe(Config.withDefault("on" as const)),
   // The broker's bus comes with the scaled-out services; a process that was asked for it must not start without.
   bus: Config.Literals(["embedded"], "BUS").pipe(Config.withDefault("embedded" as const)),
   concurrentPaymentWindowMs: positive("CONCURRENT_PAYMENT_WINDOW_MS", 1_000),

@@ -5,6 +5,7 @@ import { join, resolve } from "node:path"
 import { Cause, Effect, Exit, Option, Redacted, Runtime } from "effect"
 import { spawnSimulator } from "../simulator/spawn.ts"
 import { keyOf } from "./api-key.ts"
+import { callBack, signing } from "./callbacks.ts"
 import { configuration } from "./configuration.ts"
 import { platform } from "./platform.ts"
 import { startPostgres } from "./postgres.ts"
@@ -35,13 +36,17 @@ const program = Effect.gen(function* () {
             spawnSimulator({
               port: settings.simulatorPort,
               dataDir: join(dataDir, "simulator"),
-              env: { SIMULATOR_EXIT_WITH_PARENT: "1" }
+              env: { SIMULATOR_EXIT_WITH_PARENT: "1", ...signing(process.env) }
             })
           ),
           ({ stop }) => Effect.promise(() => stop())
         )
   const apiKey = Option.getOrElse(settings.apiKey, () => keyOf(dataDir))
   const { url, metricsUrl, run } = yield* platform(settings, postgres.url, simulator?.url, apiKey)
+  // Whoever names a target of his own has told the simulator by that.
+  if (simulator !== undefined && settings.simulatorWebhooks === "on" && !process.env["WEBHOOK_TARGET"]) {
+    yield* Effect.promise(() => callBack(simulator.url, url))
+  }
   welcome({ url, metricsUrl, apiKey, simulatorUrl: simulator?.url, dataDir })
   const lost = simulator === undefined ? [] : [ended("the provider simulator", simulator.exited)]
   return yield* Effect.raceAllFirst([run, ended("Postgres", postgres.ended), ...lost])

@@ -10,7 +10,7 @@ import { retentionLayer } from "../../services/api/retention.ts"
 import { ApiServer } from "../../services/api/server.ts"
 import { storeLayer } from "../../services/api/store.ts"
 import { gateway } from "../../services/gateway/index.ts"
-import { measureRecovery } from "../../services/metrics/metrics.ts"
+import { measureRecovery, measureWebhook } from "../../services/metrics/metrics.ts"
 import { Gauges, MetricsServer } from "../../services/metrics/server.ts"
 import { DeadLetterAsks } from "../../shared/runtime/asks.ts"
 import { embeddedBus } from "../../shared/runtime/bus/embedded.ts"
@@ -23,6 +23,7 @@ import { logPruning } from "../../shared/runtime/journal/prune.ts"
 import { both } from "../../shared/runtime/observer.ts"
 import { Sql } from "../../shared/runtime/postgres.ts"
 import { makeTimers } from "../../shared/runtime/timers.ts"
+import { Webhooks } from "../../shared/runtime/webhooks.ts"
 import { deskOf } from "../consistency/desk.ts"
 import { consistencyLayer } from "../consistency/service.ts"
 import type { Configuration } from "./configuration.ts"
@@ -81,11 +82,16 @@ export const platform = Effect.fnUntraced(function* (
     yield* Effect.forkScoped(watch(processors, readiness))
     yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(DAY_MS), Effect.ignore(monthsAhead))))
     yield* Layer.build(Layer.mergeAll(retentionLayer, logPruning))
+    const webhooks = yield* gateway.webhooks(settings, { submit: processors.gateway.submit, count: measureWebhook })
+    yield* Effect.forkScoped(webhooks.run)
     const drain = { began: 0 }
     yield* Effect.addFinalizer(() => settled(processors, drain.began + configuration.drainMs))
     const desk = deskOf(decidersOf(configuration, settings), (service) => processors[service].memory)
     const consistency = yield* Layer.build(consistencyLayer(desk, databaseUrl, simulatorUrl))
-    const edge = apiOf(processors, { tracing: configuration.tracing, bell, aloneSince: began })
+    const edge = Layer.provide(
+      apiOf(processors, { tracing: configuration.tracing, bell, aloneSince: began }),
+      Layer.succeed(Webhooks, { receive: webhooks.receive })
+    )
     const api = yield* Effect.provide(Layer.build(edge), consistency)
     yield* catchUp(processors, { began, behind, looked })
     const metrics = yield* Layer.build(metricsOf(processors))

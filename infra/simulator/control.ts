@@ -1,4 +1,5 @@
 /** The control plane, `/_sim/…`: arm faults, read the truth, set the call-backs, move the clock. */
+import { networkInterfaces } from "node:os"
 import { advanceClock, iso, now } from "./clock.ts"
 import { BadControl, decodeBehaviour, type Faults, fields, integer } from "./faults.ts"
 import type { Ledger } from "./ledger.ts"
@@ -23,6 +24,20 @@ const json = (status: number, body: string | object): Answer => ({
   body: typeof body === "string" ? body : JSON.stringify(body),
   headers: { "content-type": "application/json" }
 })
+
+const isLocal = (host: string): boolean => {
+  const ours = Object.values(networkInterfaces()).flatMap((all) => all?.map(({ address }) => address) ?? [])
+  return ["localhost", "[::1]", ...ours].includes(host)
+}
+
+/** Only this machine: whoever reaches the control plane must not make the simulator call others. */
+const targetOf = (given: unknown): string | undefined => {
+  if (given === null) return undefined
+  if (typeof given !== "string" || !URL.canParse(given)) throw new BadControl("target: an address, or null for none")
+  const { protocol, hostname } = new URL(given)
+  if (protocol !== "http:" || !isLocal(hostname)) throw new BadControl("target: an http address of this machine")
+  return given
+}
 
 const parse = (text: string): unknown => {
   try {
@@ -57,6 +72,11 @@ const write = (sim: Controlled, path: string, body: string): Answer | undefined 
       const settings = decodeSettings(parse(body))
       sim.webhooks.set(settings)
       return json(200, settings)
+    }
+    case "/_sim/webhook-target": {
+      const target = targetOf(fields(parse(body), ["target"])["target"])
+      sim.webhooks.aim(target)
+      return json(200, { target: target ?? null })
     }
     case "/_sim/clock": {
       const ms = integer("advance_ms", fields(parse(body), ["advance_ms"])["advance_ms"], 1, CLOCK_STEP_MAX_MS)

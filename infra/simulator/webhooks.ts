@@ -59,7 +59,7 @@ export const decodeSettings = (input: unknown): Settings => {
 
 export class Webhooks {
   private readonly table: Table<Settings>
-  private readonly target: string | undefined
+  private target: string | undefined
   private readonly signers: { [provider: string]: Signer } = {}
   private readonly queue: Array<Waiting> = []
   /** Adyen's: what is refused blocks everything behind it. */
@@ -70,6 +70,11 @@ export class Webhooks {
 
   constructor(world: World, target: string | undefined) {
     this.table = world.table<Settings>("webhooks")
+    this.aim(target)
+  }
+
+  /** From now on, until the process ends. */
+  aim(target: string | undefined): void {
     this.target = target?.replace(/\/$/, "")
   }
 

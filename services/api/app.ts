@@ -7,9 +7,10 @@ import { Hono } from "hono"
 import type { Commands } from "../../shared/runtime/commands.ts"
 import { Consistency } from "../../shared/runtime/consistency.ts"
 import { Ids } from "../../shared/runtime/ids.ts"
+import { Webhooks } from "../../shared/runtime/webhooks.ts"
 import { type Auth, makeAuth, type Principal } from "./auth.ts"
 import type { Bell } from "./bell.ts"
-import { readJson } from "./body.ts"
+import { readJson, readRaw } from "./body.ts"
 import { keyOf, makeIdempotency } from "./idempotency.ts"
 import { Letters } from "./letters/records.ts"
 import { openApi } from "./openapi.ts"
@@ -28,6 +29,7 @@ import { opsRoutes } from "./routes/ops.ts"
 import type { Parts } from "./routes/parts.ts"
 import { paymentRoutes } from "./routes/payments.ts"
 import { walletRoutes } from "./routes/wallets.ts"
+import { webhookRoutes } from "./routes/webhooks.ts"
 import { makeStreams } from "./streams.ts"
 import { as, begin, type Trace } from "./trace.ts"
 import { makeTurns } from "./turns.ts"
@@ -60,7 +62,7 @@ export class Api extends Context.Service<
 >()("api/Api") {
   static readonly layerFrom = (
     settings: ApiSettings
-  ): Layer.Layer<Api, never, Commands | Store | OpsStore | Letters | Consistency | Ids | Readiness> =>
+  ): Layer.Layer<Api, never, Commands | Webhooks | Store | OpsStore | Letters | Consistency | Ids | Readiness> =>
     Layer.effect(Api, makeApi(settings))
 }
 
@@ -88,13 +90,15 @@ const makeApi = Effect.fnUntraced(function* (settings: ApiSettings) {
     streams,
     idempotency: makeIdempotency(store, settings.aloneSince),
     aloneSince: settings.aloneSince ?? 0,
-    owners: makeOwners(store)
+    owners: makeOwners(store),
+    webhooks: yield* Webhooks
   }
   const described = [
     ...walletRoutes(parts),
     ...holdRoutes(parts),
     ...paymentRoutes(parts),
     ...opsRoutes(parts),
+    ...webhookRoutes(parts),
     ...healthRoutes(parts)
   ]
   const routes = [...described, documentRoute((self) => openApi([...described, self]))]
@@ -156,7 +160,7 @@ class Edge {
     const now = this.clock.currentTimeMillisUnsafe()
     const trace = begin(request.headers.get("traceparent"), this.ids.next(now))
     // Those turned away, and probes of health, keep no drain waiting.
-    const counted = route.scope !== undefined && !this.closed(route) ? 1 : 0
+    const counted = isWork(route) && !this.closed(route) ? 1 : 0
     this.inFlight += counted
     try {
       const exit = await this.run(this.answered(route, request, id.toLowerCase(), now, trace))
@@ -176,7 +180,7 @@ class Edge {
 
   /** While it starts and while it drains only its health is told. */
   private closed(route: Route): boolean {
-    return route.scope !== undefined && this.readiness.phase() !== "running"
+    return isWork(route) && this.readiness.phase() !== "running"
   }
 
   private answered(route: Route, request: Request, id: string, now: number, trace: Trace): Effect.Effect<Response> {
@@ -204,8 +208,12 @@ class Edge {
   ): Effect.Effect<Answer, ApiFailure> {
     const query = route.parameters === undefined ? NO_QUERY : queryOf(request)
     const asked = { now, trace, id, query, headers: request.headers, key: undefined, body: undefined }
+    if (isWork(route) && (this.inFlight > IN_FLIGHT_MAX || this.closed(route))) return Effect.fail(unavailable)
+    if (route.raw !== undefined)
+      return Effect.flatMap(readRaw(request, route.raw.maxBytes), (body) =>
+        route.handle({ ...asked, principal: NOBODY, body })
+      )
     if (route.scope === undefined) return route.handle({ ...asked, principal: NOBODY })
-    if (this.inFlight > IN_FLIGHT_MAX || this.closed(route)) return Effect.fail(unavailable)
     return Effect.flatMap(this.auth.check(request.headers.get("authorization"), route.scope, now), (principal) => {
       if (route.body === undefined) return route.handle({ ...asked, principal })
       const { decode, optional } = route.body
@@ -220,6 +228,9 @@ class Edge {
     })
   }
 }
+
+/** What changes or reads something, other than telling how the process is. */
+const isWork = ({ scope, raw }: Route): boolean => scope !== undefined || raw !== undefined
 
 const NO_QUERY = new URLSearchParams()
 const NOBODY: Principal = { tenant: "", actor: "", scopes: new Set() }

@@ -13,7 +13,7 @@ export const readJson = (request: Request, optional: boolean): Effect.Effect<unk
   if (!isJson(request.headers.get("content-type"))) return Effect.fail(problem("UNSUPPORTED_MEDIA_TYPE"))
   if (Number(length ?? 0) > BODY_MAX) return Effect.fail(tooLarge)
   return Effect.flatMap(
-    Effect.promise(() => read(request, length !== null)),
+    Effect.promise(() => read(request, length !== null, BODY_MAX)),
     (bytes) => {
       if (bytes === "too large") return Effect.fail(tooLarge)
       if (bytes === "cut off") return Effect.fail(problem("INVALID_JSON", { detail: "the body ended early" }))
@@ -26,26 +26,45 @@ export const readJson = (request: Request, optional: boolean): Effect.Effect<unk
   )
 }
 
+/** The bytes as they came, of whatever type; no part of them is looked at. */
+export const readRaw = (request: Request, maxBytes: number): Effect.Effect<Uint8Array, Problem> => {
+  const length = request.headers.get("content-length")
+  const tooLarge = problem("BODY_TOO_LARGE", { details: { limit_bytes: maxBytes } })
+  if (Number(length ?? 0) > maxBytes) return Effect.fail(tooLarge)
+  return Effect.flatMap(
+    Effect.promise(() => read(request, length !== null, maxBytes)),
+    (bytes) => {
+      if (bytes === "too large") return Effect.fail(tooLarge)
+      if (bytes === "cut off") return Effect.fail(problem("INVALID_JSON", { detail: "the body ended early" }))
+      return Effect.succeed(bytes)
+    }
+  )
+}
+
 const tooLarge = problem("BODY_TOO_LARGE", { details: { limit_bytes: BODY_MAX } })
 
 const isJson = (type: string | null): boolean => type !== null && /^application\/json\s*(;|$)/i.test(type.trim())
 
-const read = async (request: Request, announced: boolean): Promise<Uint8Array | "too large" | "cut off"> => {
+const read = async (
+  request: Request,
+  announced: boolean,
+  maxBytes: number
+): Promise<Uint8Array | "too large" | "cut off"> => {
   try {
     if (announced) return new Uint8Array(await request.arrayBuffer())
-    return await readChunks(request)
+    return await readChunks(request, maxBytes)
   } catch {
     return "cut off"
   }
 }
 
-const readChunks = async (request: Request): Promise<Uint8Array | "too large"> => {
+const readChunks = async (request: Request, maxBytes: number): Promise<Uint8Array | "too large"> => {
   const chunks: Array<Uint8Array> = []
   let length = 0
   if (request.body !== null)
     for await (const chunk of request.body) {
       length += chunk.length
-      if (length > BODY_MAX) return "too large"
+      if (length > maxBytes) return "too large"
       chunks.push(chunk)
     }
   return Buffer.concat(chunks, length)

@@ -80,6 +80,15 @@ const operation = (route: Route, shown: Schemas): Json => ({
           content: { "application/json": { schema: shown.of(route.body.schema, "error"), example: route.body.example } }
         }
       }),
+  ...(route.raw === undefined
+    ? {}
+    : {
+        requestBody: {
+          required: true,
+          description: `At most ${route.raw.maxBytes} bytes. ${route.raw.says}`,
+          content: { "application/json": { schema: { type: "object" }, example: route.raw.example } }
+        }
+      }),
   responses: responses(route, shown)
 })
 

@@ -39,6 +39,13 @@ export interface Described {
   readonly example?: unknown
 }
 
+/** A body that is handed over as the bytes it came as, because those are what is signed. */
+export interface Raw {
+  readonly maxBytes: number
+  readonly says: string
+  readonly example: unknown
+}
+
 export interface RouteOf<B> {
   readonly method: "GET" | "POST"
   /** As in OpenAPI: `/api/v1/wallets/{id}`. */
@@ -49,6 +56,8 @@ export interface RouteOf<B> {
   readonly scope?: Scope
   readonly parameters?: ReadonlyArray<Parameter>
   readonly body?: Body<B>
+  /** Instead of `body`; `B` is then the bytes. */
+  readonly raw?: Raw
   readonly key?: "required" | "optional"
   readonly answers: Readonly<Record<number, Described>>
   readonly problems: ReadonlyArray<ErrorCode>

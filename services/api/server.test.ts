@@ -5,6 +5,7 @@ import { ConfigProvider, Effect, Layer, ManagedRuntime } from "effect"
 import { Commands } from "../../shared/runtime/commands.ts"
 import { Consistency } from "../../shared/runtime/consistency.ts"
 import { Ids } from "../../shared/runtime/ids.ts"
+import { Webhooks } from "../../shared/runtime/webhooks.ts"
 import { Api } from "./app.ts"
 import { Letters } from "./letters/records.ts"
 import { OpsStore } from "./ops/records.ts"
@@ -19,6 +20,7 @@ const start = async (world: World) => {
   world.addWallet({ id: WALLET })
   const behind = Layer.mergeAll(
     Layer.succeed(Commands, world.commands()),
+    Layer.succeed(Webhooks, world),
     Layer.succeed(Store, world.store()),
     Layer.succeed(OpsStore, world.operators.store()),
     Layer.succeed(Letters, world.letters.store()),

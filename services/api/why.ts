@@ -105,6 +105,7 @@ const WORDS: Readonly<Record<string, Words>> = {
   GatewayResponseReceived: answered,
   GatewayTimeoutOccurred: (data) =>
     `${text(data, "provider")} gave no usable answer (${text(data, "reason")}): ${OUTCOMES["unknown"]}`,
+  GatewayWebhookReceived: (data) => `${text(data, "provider")} called back: ${text(data, "event_type")}`,
   GatewayFallbackTriggered: (data) => {
     const [other, first] = [text(data, "fallback_provider"), text(data, "primary_provider")]
     return `${other} instead of ${first}: ${text(data, "primary_failure_reason")}`

@@ -59,6 +59,7 @@ export const evolveWith =
         return { ...state, breaker: { state: "closed", failures: 0 } }
       case "GatewayFallbackTriggered":
       case "LateSuccessReversed":
+      case "GatewayWebhookReceived":
         return state
     }
   }

@@ -1,5 +1,5 @@
 /** The gateway as the journal runs it: streams `gateway-{payment_id}` and `breaker-{provider}`. */
-import type { Message, Recorded } from "../../shared/contract/envelope.ts"
+import type { Fact, Message, Recorded } from "../../shared/contract/envelope.ts"
 import type { GatewayCommand, GatewayEvent } from "../../shared/contract/gateway.ts"
 import type { TimerFired } from "../../shared/contract/timer.ts"
 import type { Decider, Decision, Encoded, Reaction } from "../../shared/runtime/decider.ts"
@@ -7,13 +7,17 @@ import { breakerStream, type GatewayEffect, type Local, paymentStream, type Tran
 import { answer, begin, close, Draft, look, wakeAt } from "./choose.ts"
 import { evolveWith, find, INITIAL } from "./evolve.ts"
 import { untaken } from "./next.ts"
+import { type Heard, hear } from "./notice.ts"
 import { FOREVER, force, resolve } from "./operator.ts"
 import { postings, project } from "./projections.ts"
 import { answerRefund, beginRefund, lookAtRefunds, refundCallOf, wakeRefundsAt } from "./refunds.ts"
 import type { Rules } from "./rules.ts"
 import { State } from "./state.ts"
 
-type Command = GatewayCommand | TimerFired | Local
+/** A provider's call-back, submitted like a command of the API's and never on the bus. */
+export type RecordWebhook = Fact<"RecordWebhook", Heard>
+
+type Command = GatewayCommand | TimerFired | Local | RecordWebhook
 
 const route = (message: Message): string | undefined => {
   const { type, data } = message as Message & Command
@@ -26,6 +30,7 @@ const route = (message: Message): string | undefined => {
     case "RefundWithGateway":
     case "VerifyRefund":
     case "RecordRefundAnswer":
+    case "RecordWebhook":
       return paymentStream(data.payment_id)
     case "RecordBreaker":
     case "ForceBreaker":
@@ -63,6 +68,8 @@ const decide = (rules: Rules, state: State, message: Message, now: number): Deci
       return { events: answerRefund(draft, data).events }
     case "VerifyRefund":
       return { events: lookAtRefunds(draft, data.payment_id, "verify", data.refund_id).events }
+    case "RecordWebhook":
+      return hear(state, data, now, rules)
     case "RecordBreaker":
       return { events: breakerChanged(state, data) }
     case "ForceBreaker":

@@ -45,6 +45,12 @@ const askAgain = (draft: Draft, payment_id: string, refund: Refund, reason: stri
   return draft.say({ type: "GatewayRefundSent", data: call })
 }
 
+/** Somebody has another opinion than the stream: the provider is asked, whatever the refund's end was. */
+export const lookAgainAtRefund = (draft: Draft, payment_id: string, refund_id: string, reason: string): Draft => {
+  const refund = findRefund(draft.state, refund_id)
+  return refund === undefined ? draft : askAgain(draft, payment_id, refund, reason)
+}
+
 /** RecordRefundAnswer. An end is news whichever try it answers; anything else only from the try that is awaited. */
 export const answerRefund = (draft: Draft, answered: RefundAnswered): Draft => {
   const refund = findRefund(draft.state, answered.refund_id)

@@ -5,11 +5,13 @@ import type { BreakerRules } from "./breaker.ts"
 import { toAdyen, toPaypal, toStripe } from "./provider/currency.ts"
 import type { ProviderSettings } from "./provider/registry.ts"
 import { DEFAULTS, type Rules } from "./rules.ts"
+import { type WebhookSettings, webhookSettings } from "./webhooks/settings.ts"
 
 export interface GatewaySettings {
   readonly rules: Rules
   readonly providers: ProviderSettings
   readonly breaker: (provider: Provider) => BreakerRules
+  readonly webhooks: WebhookSettings
 }
 
 const whole = (name: string, minimum: number) =>
@@ -85,7 +87,7 @@ export const breakerRules =
 
 type Decoded = Config.Success<ReturnType<typeof environment>>
 
-const settingsOf = (given: Decoded): GatewaySettings => {
+const settingsOf = (given: Decoded): Omit<GatewaySettings, "webhooks"> => {
   const { tries, timeout_ms, backoff_ms, recovery_ms, review_ms } = given
   const { replay_ms } = DEFAULTS
   const adyen = Option.getOrUndefined(given.adyen)
@@ -129,4 +131,7 @@ const settingsOf = (given: Decoded): GatewaySettings => {
 
 /** `simulatorUrl`: the bundled simulator's address, unless PROVIDERS=live. */
 export const gatewaySettings = (simulatorUrl: string | undefined): Config.Config<GatewaySettings> =>
-  Config.map(environment(simulatorUrl), settingsOf)
+  Config.map(
+    Config.all({ given: environment(simulatorUrl), webhooks: webhookSettings(simulatorUrl) }),
+    ({ given, webhooks }) => ({ ...settingsOf(given), webhooks })
+  )

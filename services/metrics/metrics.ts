@@ -4,7 +4,7 @@
  */
 import { Context, Metric } from "effect"
 import type { Message, Service } from "../../shared/contract/envelope.ts"
-import type { GatewayEvent } from "../../shared/contract/gateway.ts"
+import { type GatewayEvent, Provider } from "../../shared/contract/gateway.ts"
 import type { PaymentEvent } from "../../shared/contract/payment.ts"
 import type { SagaEvent } from "../../shared/contract/saga.ts"
 import { ERROR_CLASSES } from "../../shared/runtime/deadletter-classes.ts"
@@ -76,6 +76,16 @@ const outcomes = family(counter("gateway_responses_total", "Provider answers by 
   "fenced",
   "reversed"
 ])
+const webhooks = new Map(
+  Provider.literals.map((provider) => [
+    provider as string,
+    family(
+      Metric.withAttributes(counter("webhooks_total", "Call-backs of providers by what became of them"), { provider }),
+      "result",
+      ["rejected", "duplicate", "ignored", "applied", "known", "parked", "failed"]
+    )
+  ])
+)
 const timeouts = counter("gateway_timeouts_total", "Provider calls whose outcome is unknown")
 const fallbacks = counter("gateway_fallbacks_total", "Payments that went on to another provider")
 const reversals = counter("late_success_refunds_total", "Charges nobody wanted any more, given back")
@@ -108,7 +118,8 @@ const add = (metric: Metric.Metric<number, unknown> | undefined, by = 1) => metr
 /** Touches everything once, so that it is exported at 0. */
 export const declareMetrics = (): void => {
   const byLabel = [payments, messages, refused, stalls, outcomes, lag, letters, redriven, redriveFailures, discarded]
-  for (const each of [...byLabel, ...dead.values()]) for (const metric of each.values()) add(metric, 0)
+  for (const each of [...byLabel, ...dead.values(), ...webhooks.values()])
+    for (const metric of each.values()) add(metric, 0)
   const single = [
     timeouts,
     fallbacks,
@@ -209,6 +220,9 @@ export const metricsObserver: Observer = {
 }
 
 export const measureLag = (service: Service, records: number): void => add(lag.get(service), records)
+
+/** A call-back was refused, kept before, or looked at. */
+export const measureWebhook = (provider: string, result: string): void => add(webhooks.get(provider)?.get(result))
 
 export const measureDeadLetters = (service: Service, open: number): void => add(letters.get(service), open)
 

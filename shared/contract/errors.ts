@@ -20,6 +20,13 @@ export const ERRORS = {
     "The body is not JSON",
     "Send one JSON object, UTF-8, nested at most 8 deep."
   ),
+  WEBHOOK_REJECTED: problem(
+    400,
+    "permanent",
+    false,
+    "The call-back is not genuine",
+    "Nothing of it was kept. Check the secret of the endpoint, and the sender's clock."
+  ),
   IDEMPOTENCY_KEY_REQUIRED: problem(
     400,
     "validation",

@@ -7,6 +7,7 @@ import { type About, EXAMPLE, entry, type FactOf, Time } from "./catalogue.ts"
 import { Currency, Minor } from "./money.ts"
 import { DeclineClass, Operation, Outcome, Provider } from "./provider.ts"
 import { GatewayRefundCommands, GatewayRefundEvents } from "./refund.ts"
+import { WebhookEvents } from "./webhook.ts"
 
 export { DeclineClass, Operation, Outcome, Provider }
 
@@ -223,7 +224,8 @@ export const GatewayEvents = {
     },
     { gateway_provider: "stripe" }
   ),
-  ...GatewayRefundEvents
+  ...GatewayRefundEvents,
+  ...WebhookEvents
 } as const
 export type GatewayEvent = FactOf<typeof GatewayEvents>
 

@@ -14,7 +14,8 @@ export const CRASH_POINTS = [
   "timers.after-fire",
   "api.before-answer",
   "operate.before-effect",
-  "operate.after-effect"
+  "operate.after-effect",
+  "webhooks.before-submit"
 ] as const
 export type CrashPoint = (typeof CRASH_POINTS)[number]
 

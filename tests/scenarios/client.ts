@@ -200,6 +200,13 @@ export interface Behaviour {
   readonly after_ms?: number
 }
 
+export interface Webhooks {
+  readonly drop?: boolean
+  readonly duplicate?: boolean
+  readonly reorder?: boolean | number
+  readonly delay_ms?: number
+}
+
 export type Sim = ReturnType<typeof simAt>
 
 export const simAt = (at: () => string) => {
@@ -215,6 +222,8 @@ export const simAt = (at: () => string) => {
     behaviour: (provider: Provider, behaviour: Behaviour) => post(`${provider}/behaviour`, behaviour),
     ledger: (payment?: string) => list<Movement>("ledger", payment),
     wire: (payment?: string) => list<WireEntry>("wire", payment),
+    /** How the call-backs are sent from now on: dropped, doubled, late, out of order. */
+    webhooks: (settings: Webhooks) => post("webhooks", settings),
     advance: (ms: number) => post("clock", { advance_ms: ms }),
     reset: () => post("reset", {}),
     /** False once nobody answers there. */

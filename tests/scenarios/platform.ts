@@ -21,7 +21,9 @@ const PACE = {
   GATEWAY_TIMEOUT_MS: "1000",
   GATEWAY_BACKOFF_MS: "50",
   BREAKER_RESET_MS: "60000",
-  RECOVERY_INTERVAL_MS: "1000"
+  RECOVERY_INTERVAL_MS: "1000",
+  // What asking alone finds out is the subject of most; who wants call-backs turns them on.
+  SIMULATOR_WEBHOOKS: "off"
 }
 
 export type Environment = Readonly<Record<string, string>>

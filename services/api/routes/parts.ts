@@ -2,6 +2,7 @@
 import type { Commands } from "../../../shared/runtime/commands.ts"
 import type { Consistency } from "../../../shared/runtime/consistency.ts"
 import type { Ids } from "../../../shared/runtime/ids.ts"
+import type { Webhooks } from "../../../shared/runtime/webhooks.ts"
 import type { Idempotency } from "../idempotency.ts"
 import type { Letters } from "../letters/records.ts"
 import type { OpsStore } from "../ops/records.ts"
@@ -28,4 +29,5 @@ export interface Parts {
   readonly wait: Wait
   readonly waitForRefund: Waits<RefundRecord>
   readonly streams: Streams
+  readonly webhooks: Webhooks["Service"]
 }

@@ -7,6 +7,7 @@ import { Consistency } from "../../../shared/runtime/consistency.ts"
 import type { Refusal } from "../../../shared/runtime/decider.ts"
 import { Ids, uuidv5 } from "../../../shared/runtime/ids.ts"
 import type { Outcome } from "../../../shared/runtime/journal/fold.ts"
+import { Webhooks } from "../../../shared/runtime/webhooks.ts"
 import { Api } from "../app.ts"
 import { hashOf, SCOPES } from "../auth.ts"
 import { Letters } from "../letters/records.ts"
@@ -55,6 +56,8 @@ export class World {
   outcome: Partial<PaymentRecord> = { status: "COMPLETED", provider: "stripe", provider_reference: "pi_1" }
   refusal: Refusal | undefined
   failure: RowTaken | NotAccepted | undefined
+  /** What the gateway says of a provider's call-back. */
+  receive: Webhooks["Service"]["receive"] = () => Effect.succeed({ accepted: true })
   /** Holds commands back until it resolves. */
   gate: Promise<void> = Promise.resolve()
 
@@ -276,6 +279,7 @@ const mine = <A extends { readonly tenant: string }>(found: A | undefined, tenan
 export const startApi = async (world: World, tracing = false) => {
   const behind = Layer.mergeAll(
     Layer.succeed(Commands, world.commands()),
+    Layer.succeed(Webhooks, world),
     Layer.succeed(Store, world.store()),
     Layer.succeed(OpsStore, world.operators.store()),
     Layer.succeed(Letters, world.letters.store()),
@@ -284,11 +288,7 @@ export const startApi = async (world: World, tracing = false) => {
     Readiness.layer
   )
   const runtime = ManagedRuntime.make(Layer.provideMerge(Api.layerFrom({ tracing }), behind))
-  const { api, readiness } = await runtime.runPromise(
-    Effect.gen(function* () {
-      return { api: yield* Api, readiness: yield* Readiness }
-    })
-  )
+  const { api, readiness } = await runtime.runPromise(Effect.all({ api: Api, readiness: Readiness }))
   readiness.enter("running")
   const call = async (method: string, path: string, init: RequestInit & { key?: string | null } = {}) => {
     const { key = KEY, headers, ...rest } = init

@@ -18,8 +18,10 @@ const KEY_LIFE_MS = 44 * DAY_MS
 /** Not now: PayPal's own account lacks the money, or an earlier send of ours is being done. */
 const LATER = new Set(["REFUND_FAILED_INSUFFICIENT_FUNDS", "PENDING_CAPTURE", "DUPLICATE_INVOICE_ID"])
 
-export const refundBody = ({ amount, currency, refund_id }: RefundCall): Json => ({
+/** Both ids come back in its call-backs. */
+export const refundBody = ({ amount, currency, payment_id, refund_id }: RefundCall): Json => ({
   amount: { currency_code: currency, value: toPaypal(amount, currency) },
+  custom_id: payment_id,
   invoice_id: refund_id
 })
 

@@ -14,7 +14,7 @@ const money = (json: Json): Pick<Told, "amount" | "currency"> => {
   return amount === undefined || currency === undefined ? {} : { amount, currency }
 }
 
-export const captureTold = (capture: Json, call: ProviderCall): Told => {
+export const captureTold = (capture: Json, call: Pick<ProviderCall, "payment_id">): Told => {
   const provider_reference = text(capture, "id")
   if (provider_reference === undefined) return unknown("unreadable_answer")
   // The same request id with another payload returns the old result, so every reply is compared with what was asked.

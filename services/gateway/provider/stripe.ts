@@ -52,7 +52,7 @@ const succeeded = (reply: Reply): reply is Reply & { readonly kind: "reply"; rea
   reply.kind === "reply" && reply.status >= 200 && reply.status < 300 && reply.body !== undefined
 
 /** What a PaymentIntent says about the money. */
-export const intentTold = (intent: Json, call: ProviderCall): Told => {
+export const intentTold = (intent: Json, call: Pick<ProviderCall, "payment_id" | "handle">): Told => {
   const handle = text(intent, "id")
   if (handle === undefined || (call.handle !== undefined && call.handle !== handle)) return unknown("unreadable_answer")
   const told = (outcome: Told["outcome"], code?: string): Told => ({

@@ -67,6 +67,7 @@ export const PURE_MODULES: ReadonlyArray<string> = [
   "services/gateway/choose.ts",
   "services/gateway/evolve.ts",
   "services/gateway/next.ts",
+  "services/gateway/notice.ts",
   "services/gateway/operator.ts",
   "services/gateway/refunds.ts",
   "services/gateway/rules.ts"
