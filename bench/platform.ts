@@ -34,7 +34,7 @@ export const startPlatform = async (dataDir: string, bunArguments: ReadonlyArray
       HTTP_PORT: "0",
       METRICS_PORT: "0",
       SIMULATOR_PORT: "0",
-      // Call-backs come twice a payment, at its end: a provider's habit, no part of the payment. README.md has the cost.
+      // Call-backs come twice a payment, at its end: a habit of providers, no part of it. README.md has the cost.
       SIMULATOR_WEBHOOKS: process.env["SIMULATOR_WEBHOOKS"] ?? "off",
       API_KEY
     }

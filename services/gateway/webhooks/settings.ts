@@ -33,7 +33,7 @@ const notHexadecimal = new Config.ConfigError(
 )
 
 /** Separated by commas while they are rotated; an empty setting is none. */
-const listed = (name: keyof typeof SIMULATED, live: boolean) =>
+const secret = (name: keyof typeof SIMULATED, live: boolean) =>
   Config.Redacted(name).pipe(
     Config.withDefault(Redacted.make(live ? "" : SIMULATED[name], { label: name })),
     Config.map((setting) =>
@@ -44,7 +44,8 @@ const listed = (name: keyof typeof SIMULATED, live: boolean) =>
     )
   )
 
-const milliseconds = (name: string, fallback: number, maximum = Number.MAX_SAFE_INTEGER) =>
+/** Milliseconds. */
+const upTo = (name: string, fallback: number, maximum = Number.MAX_SAFE_INTEGER) =>
   Config.schema(Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 1, maximum })), name).pipe(
     Config.withDefault(fallback)
   )
@@ -53,17 +54,17 @@ const text = (name: string, fallback: string) => Config.String(name).pipe(Config
 
 const environment = (live: boolean) =>
   Config.all({
-    secrets: listed("STRIPE_WEBHOOK_SECRET", live),
-    webhookIds: listed("PAYPAL_WEBHOOK_ID", live),
-    keys: listed("ADYEN_HMAC_KEY", live).pipe(
+    secrets: secret("STRIPE_WEBHOOK_SECRET", live),
+    webhookIds: secret("PAYPAL_WEBHOOK_ID", live),
+    keys: secret("ADYEN_HMAC_KEY", live).pipe(
       Config.mapEffect((keys) =>
         keys.every((key) => HEXADECIMAL.test(key)) ? Effect.succeed(keys) : Effect.fail(notHexadecimal)
       )
     ),
     paypalUrl: text("PAYPAL_URL", ""),
     merchantAccount: text("ADYEN_MERCHANT_ACCOUNT", live ? "" : "simulated"),
-    tolerance_ms: milliseconds("WEBHOOK_TOLERANCE_MS", TOLERANCE_MS, TOLERANCE_MAX_MS),
-    retention_ms: milliseconds("WEBHOOK_RETENTION_MS", RETENTION_MS)
+    tolerance_ms: upTo("WEBHOOK_TOLERANCE_MS", TOLERANCE_MS, TOLERANCE_MAX_MS),
+    retention_ms: upTo("WEBHOOK_RETENTION_MS", RETENTION_MS)
   })
 
 /** A sandbox's certificates are its own, and each side believes only its own. */
