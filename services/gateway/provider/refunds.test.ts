@@ -102,7 +102,7 @@ for (const provider of ["stripe", "paypal"] as const)
         const { reference } = first
         const again = { ...call, try: 2, ...(reference !== undefined && { reference }) }
         expect(say(await refund(again))).toStartWith(then)
-        expect(await refunds(call.payment_id)).toEqual(Array.from({ length: done }, () => Number(AMOUNT)))
+        expect(await refunds(call.payment_id)).toEqual(Array.from({ length: done }, () => 2000))
         const sent = (await wire(call.payment_id)).filter(({ op }) => op === "refund")
         expect(new Set(sent.map(({ idempotency_key, body_hash }) => `${idempotency_key} ${body_hash}`)).size).toBe(1)
       })
@@ -113,7 +113,7 @@ for (const provider of ["stripe", "paypal"] as const)
       expect(await refund({ ...call, try: 5, reference })).toMatchObject({ outcome: "succeeded", reference })
       expect(await refund({ ...call, try: 2 })).toMatchObject({ outcome: "succeeded", reference })
       expect(say(await refund({ ...call, try: 2, amount: minor(1999n), reference }))).toBe("unknown amount_mismatch")
-      expect(await refunds(call.payment_id)).toEqual([Number(AMOUNT)])
+      expect(await refunds(call.payment_id)).toEqual([2000])
     })
 
     test("more than is left of the charge is refused", async () => {
