@@ -4,33 +4,51 @@ import type { Memory } from "../../shared/runtime/journal/memory.ts"
 import type { Report } from "./world.ts"
 import { WALLET_FUNDS } from "./world.ts"
 
+const KEPT = new Set(["COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED"])
+
 export const violations = ({ memory, providers, open }: Report): ReadonlyArray<string> => {
   const found: Array<string> = []
   const expect = (holds: boolean, told: string) => {
     if (!holds) found.push(told)
   }
   expect(open === 0, `liveness: ${open} payments never ended`)
-  let completed = 0n
+  let paid = 0n
   for (const row of memory.rows("payment.payments")) {
     const id = String(row["id"])
     const kept = providers.kept(id)
     const status = String(row["status"])
     expect(kept.length <= 1, `${id}: ${kept.length} kept charges`)
-    if (status === "COMPLETED") {
-      completed += BigInt(String(row["amount"]))
+    const back = refunds(memory, providers, id, found)
+    if (KEPT.has(status)) {
+      const amount = BigInt(String(row["amount"]))
+      paid += amount - back
       expect(
         kept.length === 1 && kept[0]?.amount === row["amount"],
-        `${id}: COMPLETED with ${kept.length} kept charges`
+        `${id}: ${status} with ${kept.length} kept charges`
       )
       expect(kept[0]?.provider === row["provider"], `${id}: paid by ${kept[0]?.provider}, told ${row["provider"]}`)
+      const shown = back === 0n ? "COMPLETED" : back === amount ? "REFUNDED" : "PARTIALLY_REFUNDED"
+      expect(status === shown && back <= amount, `${id}: ${status}, and ${back} of ${amount} went back`)
     } else {
-      expect(kept.length === 0, `${id}: ${status} with a kept charge at ${kept[0]?.provider}`)
+      expect(kept.length === 0 && back === 0n, `${id}: ${status} with a kept charge at ${kept[0]?.provider}`)
     }
   }
   const [wallet] = memory.rows("wallet.wallets")
   const balance = BigInt(String(wallet?.["balance"]))
-  expect(balance === WALLET_FUNDS - completed, `wallet holds ${balance}, paid ${completed} of ${WALLET_FUNDS}`)
+  expect(balance === WALLET_FUNDS - paid, `wallet holds ${balance}, paid ${paid} of ${WALLET_FUNDS}`)
   return [...found, ...ledger(memory, balance), ...log(memory)]
+}
+
+/** What of a payment went back, as its provider says; and that each of its refunds says the same. */
+const refunds = (memory: Memory, providers: Report["providers"], payment: string, found: Array<string>): bigint => {
+  const done = [...providers.refunds.values()].filter((it) => it.payment === payment && it.status === "done")
+  const back = done.reduce((sum, { amount }) => sum + amount, 0n)
+  const rows = memory.rows("payment.refunds").filter((row) => row["payment_id"] === payment)
+  const told = rows.filter((row) => row["status"] === "succeeded").map((row) => BigInt(String(row["amount"])))
+  const sum = told.reduce((total, amount) => total + amount, 0n)
+  if (sum !== back || told.length !== done.length)
+    found.push(`${payment}: ${told.length} refunds of ${sum} here, ${done.length} of ${back} at the provider`)
+  return back
 }
 
 /** The ledger balances by construction; what it says of each account must be what the account's owner says. */
@@ -42,8 +60,10 @@ const ledger = (memory: Memory, balance: bigint): ReadonlyArray<string> => {
     move(destination, amount)
   }
   const found: Array<string> = []
-  const clearing = accounts.get("payments:clearing") ?? 0n
-  if (clearing !== 0n) found.push(`payments:clearing holds ${clearing} at rest`)
+  for (const name of ["payments:clearing", "refunds:clearing"]) {
+    const clearing = accounts.get(name) ?? 0n
+    if (clearing !== 0n) found.push(`${name} holds ${clearing} at rest`)
+  }
   const charged = [...accounts].filter(([name]) => name.endsWith(":charged")).reduce((sum, [, held]) => sum + held, 0n)
   const merchants = [...accounts]
     .filter(([name]) => name.startsWith("merchant:"))

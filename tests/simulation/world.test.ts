@@ -9,7 +9,7 @@ const SEEDS = 200
 const ADYEN_SEEDS = 60
 
 test("a calm world: every payment completes, the wallet pays for each once", async () => {
-  const report = await simulate(1, { payments: 5, amount: 100n, hostility: calm, crashes: 0 })
+  const report = await simulate(1, { payments: 5, amount: 100n, hostility: calm, refunds: 0, crashes: 0 })
   expect(violations(report)).toEqual([])
   expect(report.memory.rows("payment.payments").map((row) => row["status"])).toEqual(Array(5).fill("COMPLETED"))
   expect(report.memory.rows("wallet.wallets")[0]?.["balance"]).toBe(WALLET_FUNDS - 500n)
@@ -48,7 +48,8 @@ test("the same seed is the same world on Bun and on Node", async () => {
 }, 60_000)
 
 test("a calm world with Adyen first, which takes two calls a charge", async () => {
-  const report = await simulate(1, { payments: 5, amount: 100n, hostility: calm, crashes: 0, providers: ["adyen"] })
+  const plan = { payments: 5, amount: 100n, hostility: calm, refunds: 0, crashes: 0, providers: ["adyen"] } as const
+  const report = await simulate(1, plan)
   expect(violations(report)).toEqual([])
   expect(report.memory.rows("payment.payments").map((row) => row["provider"])).toEqual(Array(5).fill("adyen"))
 })
@@ -89,7 +90,12 @@ test(`${SEEDS} hostile worlds: no unit of money lost, made or charged twice`, as
     "GatewayFallbackTriggered",
     "WalletRefunded",
     "PaymentFailed",
-    "SagaRecoveryAttempted"
+    "SagaRecoveryAttempted",
+    "PaymentRefunded",
+    "RefundFailed",
+    "GatewayRefundUnknown",
+    "GatewayRefundPending",
+    "SagaRefundRecoveryAttempted"
   ]
   expect(trouble.filter((type) => !reached.has(type))).toEqual([])
 }, 120_000)

@@ -36,7 +36,9 @@ export interface Plan {
   readonly payments: number
   readonly amount: bigint
   readonly hostility: Hostility
-  /** Crashes of the whole platform while the payments run. */
+  /** Chance that a completed payment is refunded: twice at once, each more than half, so that one is refused. */
+  readonly refunds: number
+  /** Crashes of the whole platform while payments and refunds run. */
   readonly crashes: number
   /** In the order in which they are asked. */
   readonly providers?: ReadonlyArray<Provider>
@@ -49,8 +51,14 @@ export const hostile: Plan = {
   payments: 20,
   amount: 90n,
   hostility: { silence: 0.3, executed: 0.5, decline: 0.1, latencyMs: 3_000 },
+  refunds: 0.5,
   crashes: 3
 }
+
+/** Rounds after the last payment in which refunds go on being asked for, in a world as hostile as before. */
+const REFUND_ROUNDS = 8
+/** Of a payment. */
+const REFUND_SHARE = [6n, 10n] as const
 
 export interface Report {
   readonly hash: number
@@ -142,6 +150,36 @@ const message = (
   data
 })
 
+/** Who asks for refunds of what is completed by then: each payment is thought of once. */
+class Refunding {
+  private readonly seen = new Set<string>()
+  private readonly plan: Plan
+  private readonly random: () => number
+  private readonly memory: Memory
+
+  constructor(plan: Plan, random: () => number, memory: Memory) {
+    this.plan = plan
+    this.random = random
+    this.memory = memory
+  }
+
+  wishes(next: () => string, now: number): ReadonlyArray<Message> {
+    const [share, whole] = REFUND_SHARE
+    const completed = this.memory.rows("payment.payments").filter((row) => row["status"] === "COMPLETED")
+    return completed.flatMap((row) => {
+      const payment_id = String(row["id"])
+      if (this.seen.has(payment_id)) return []
+      this.seen.add(payment_id)
+      if (this.random() >= this.plan.refunds) return []
+      return [0, 1].map(() => {
+        const refund_id = next()
+        const data = { payment_id, refund_id, amount: minor((this.plan.amount * share) / whole) }
+        return message(refund_id, "RequestRefund", `payment-${payment_id}`, payment_id, now, data)
+      })
+    })
+  }
+}
+
 const play = (plan: Plan, random: () => number, memory: Memory, providers: Providers) =>
   Effect.gen(function* () {
     const ids = yield* Ids
@@ -164,9 +202,13 @@ const play = (plan: Plan, random: () => number, memory: Memory, providers: Provi
     yield* platform.wallet.submit({
       message: message(ids.next(began), "CreditWallet", `wallet-${walletId}`, walletId, began, credit)
     })
-    const crashAt = new Set(Array.from({ length: plan.crashes }, () => Math.floor(random() * plan.payments)))
-    for (let n = 0; n < plan.payments; n++) {
+    const rounds = plan.payments + (plan.refunds > 0 ? REFUND_ROUNDS : 0)
+    const crashAt = new Set(Array.from({ length: plan.crashes }, () => Math.floor(random() * rounds)))
+    const refunding = new Refunding(plan, random, memory)
+    for (let n = 0; n < rounds; n++) {
       const now = yield* Clock.currentTimeMillis
+      for (const asked of refunding.wishes(() => ids.next(now), now))
+        yield* Effect.forkDetach(Effect.ignore(platform.payment.submit({ message: asked })))
       const payment_id = ids.next(now)
       const data = {
         payment_id,
@@ -178,7 +220,7 @@ const play = (plan: Plan, random: () => number, memory: Memory, providers: Provi
         initiated_at: now
       }
       const asked = message(ids.next(now), "InitiatePayment", `payment-${payment_id}`, payment_id, now, data)
-      yield* Effect.forkDetach(Effect.ignore(platform.payment.submit({ message: asked })))
+      if (n < plan.payments) yield* Effect.forkDetach(Effect.ignore(platform.payment.submit({ message: asked })))
       yield* TestClock.adjust(Math.floor(random() * STEP_MS * 2))
       if (!crashAt.has(n)) continue
       yield* Scope.close(scope, Exit.void)
@@ -186,7 +228,8 @@ const play = (plan: Plan, random: () => number, memory: Memory, providers: Provi
       platform = yield* born(false)
     }
     providers.hostility = { ...providers.hostility, silence: 0 }
-    const unfinished = () => memory.rows("payment.payments").filter((row) => row["status"] === "INITIATED").length
+    const count = (table: string, status: string) => memory.rows(table).filter((row) => row["status"] === status).length
+    const unfinished = () => count("payment.payments", "INITIATED") + count("payment.refunds", "pending")
     // Time that nobody waits in is skipped: the next armed timer is the next moment at which anything can happen.
     for (let step = 0; step < 2_000 && unfinished() > 0; step++) {
       const now = yield* Clock.currentTimeMillis
