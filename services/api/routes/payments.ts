@@ -101,17 +101,18 @@ const paid = Effect.fnUntraced(function* (parts: Parts, request: ApiRequest<type
   })
 })
 
-/** Waits for the end; a payment that has none by then is answered as it stands. */
+/** Waits for the end; a payment that has none by then is answered as it stands. Who would not wait gets 202 always. */
 const awaited = (
   parts: Parts,
   { now, principal }: ApiRequest,
   id: string,
   preference: Preference
 ): Effect.Effect<Answer, ApiFailure> =>
-  Effect.flatMap(
-    preference.waitMs === 0 ? Effect.succeed(undefined) : parts.wait.ended(id, now + preference.waitMs),
-    (ended) => (ended === undefined ? asItStands(parts, principal.tenant, id, preference) : given(ended, preference))
-  )
+  preference.waitMs === 0
+    ? Effect.map(committed(parts, principal.tenant, id), (payment) => stillOpen(payment, preference.applied))
+    : Effect.flatMap(parts.wait.ended(id, now + preference.waitMs), (ended) =>
+        ended === undefined ? asItStands(parts, principal.tenant, id, preference) : given(ended, preference)
+      )
 
 const given = (payment: PaymentRecord, preference: Preference): Effect.Effect<Answer, Problem> => {
   const answer = paymentAnswer(payment, preference.applied)
