@@ -217,7 +217,32 @@ test("the development key is the one given last; a revoked one is none", async (
   expect(await read((store) => store.apiKey(hashOf("second")))).toBeUndefined()
 })
 
-test("old keys are forgotten, never one whose payment is open", async () => {
+test("what went back of a payment is the sum of its refunds that are done", async () => {
+  const [whole, part] = [id(1), id(4)]
+  const put = (n: number, payment: string, amount: number, status: string) =>
+    query(
+      (sql) => sql`insert into payment.refunds (id, payment_id, tenant, user_id, amount, currency, status, created_at,
+        updated_at) values (${cause(n)}, ${payment}, 'default', 'ana', ${amount}, 'USD', ${status}, ${T}, ${T})`
+    )
+  const set = (status: string, payment: string) =>
+    query((sql) => sql`update payment.payments set status = ${status} where id = ${payment} returning 1`)
+  const refunded = async (tenant: string, payment: string) =>
+    (await read((store) => store.payment(tenant, payment)))?.refunded_amount
+  expect(await refunded("default", whole)).toBe(0n)
+  await run(Effect.all([put(1, part, 1, "succeeded"), put(2, part, 2, "succeeded"), put(3, part, 1, "pending")]))
+  await run(Effect.all([put(4, part, 1, "failed"), set("PARTIALLY_REFUNDED", part), set("REFUNDED", whole)]))
+  expect(await Promise.all([refunded("default", whole), refunded("other", part)])).toEqual([5n, 3n])
+  const list = await read((store) => store.refunds({ tenant: "default", payment_id: part, after: cause(1), limit: 2 }))
+  expect(list.map(({ id, status }) => [id, status])).toEqual([
+    [cause(2), "succeeded"],
+    [cause(3), "pending"]
+  ])
+  expect(await read((store) => store.refunds({ tenant: "other", payment_id: part, limit: 9 }))).toEqual([])
+  expect((await read((store) => store.refundsEnded([3, 4].map(cause)))).map(({ id }) => id)).toEqual([cause(4)])
+  await run(Effect.all([set("FAILED", part), set("COMPLETED", whole)]))
+})
+
+test("old keys are forgotten, never one whose payment is open or whose refund is pending", async () => {
   const scope = (key: string) => ({ tenant: "default", method: "POST", route: "/api/v1/payments", key })
   const put = (key: string, resource: string, created: number) =>
     query(
@@ -227,6 +252,7 @@ test("old keys are forgotten, never one whose payment is open", async () => {
   await run(
     Effect.all([put("ended", id(1), 1), put("open", id(2), 1), put("young", id(1), 10), put("credit", cause(9), 1)])
   )
+  await run(put("refund", cause(3), 1))
   expect(await read((store) => store.idempotencyKey(scope("ended")))).toEqual({
     fingerprint: "f",
     resource_id: id(1),
@@ -235,7 +261,7 @@ test("old keys are forgotten, never one whose payment is open", async () => {
   })
   expect(await run(forgetIdempotencyKeys(5, 100))).toBe(2)
   const left = await Promise.all(
-    ["ended", "credit", "open", "young"].map((key) => read((store) => store.idempotencyKey(scope(key))))
+    ["ended", "credit", "open", "young", "refund"].map((key) => read((store) => store.idempotencyKey(scope(key))))
   )
-  expect(left.map((found) => found !== undefined)).toEqual([false, false, true, true])
+  expect(left.map((found) => found !== undefined)).toEqual([false, false, true, true, true])
 })

@@ -89,6 +89,13 @@ const webhooks = new Map(
 const timeouts = counter("gateway_timeouts_total", "Provider calls whose outcome is unknown")
 const fallbacks = counter("gateway_fallbacks_total", "Payments that went on to another provider")
 const reversals = counter("late_success_refunds_total", "Charges nobody wanted any more, given back")
+const refunds = family(counter("refunds_total", "Refunds by how far they came"), "outcome", [
+  "requested",
+  "succeeded",
+  "failed"
+])
+const refundReversals = counter("refund_reversals_total", "Refunds that were done and failed afterwards")
+const refundReviews = counter("refund_reviews_total", "Refunds of which a person must find out what became")
 const opened = counter("circuit_breaker_opened_total", "Times a breaker opened")
 const concurrent = counter("concurrent_payment_attempts_total", "Payments that met another one of the same wallet")
 const lostFunds = counter(
@@ -117,13 +124,27 @@ const add = (metric: Metric.Metric<number, unknown> | undefined, by = 1) => metr
 
 /** Touches everything once, so that it is exported at 0. */
 export const declareMetrics = (): void => {
-  const byLabel = [payments, messages, refused, stalls, outcomes, lag, letters, redriven, redriveFailures, discarded]
+  const byLabel = [
+    payments,
+    refunds,
+    messages,
+    refused,
+    stalls,
+    outcomes,
+    lag,
+    letters,
+    redriven,
+    redriveFailures,
+    discarded
+  ]
   for (const each of [...byLabel, ...dead.values(), ...webhooks.values()])
     for (const metric of each.values()) add(metric, 0)
   const single = [
     timeouts,
     fallbacks,
     reversals,
+    refundReversals,
+    refundReviews,
     opened,
     concurrent,
     lostFunds,
@@ -164,6 +185,11 @@ const byType: ReadonlyMap<string, Metric.Metric<number, unknown> | undefined> = 
   ["GatewayTimeoutOccurred", timeouts],
   ["GatewayFallbackTriggered", fallbacks],
   ["LateSuccessReversed", reversals],
+  ["RefundRequested", refunds.get("requested")],
+  ["PaymentRefunded", refunds.get("succeeded")],
+  ["RefundFailed", refunds.get("failed")],
+  ["GatewayRefundReversed", refundReversals],
+  ["GatewayRefundReviewRequired", refundReviews],
   ["CircuitBreakerOpened", opened],
   ["CompensationStarted", compensations],
   ["SagaStuck", stuck],

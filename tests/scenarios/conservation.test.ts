@@ -1,6 +1,6 @@
 /** The check of every scenario has teeth: each planted mistake is found, and named. */
 import { afterAll, expect, test } from "bun:test"
-import { holdOf, paymentOf } from "./client.ts"
+import { holdOf, paymentOf, refundOf } from "./client.ts"
 import { violations } from "./conservation.ts"
 import { startPlatform } from "./platform.ts"
 
@@ -57,6 +57,19 @@ test("conservation: a charge that our book does not know, and a payment that say
   expect(await planted(set("FAILED"), set("COMPLETED"))).toContain(
     `payment ${paid.id} is FAILED and keeps charges: stripe USD 4000`
   )
+})
+
+test("conservation: a refund that the merchant did not pay, and one that says it is done and is not", async () => {
+  const other = await api.open(900)
+  const refunded = paymentOf(await api.pay(other.id, 900))
+  const id = refundOf(await api.refund(refunded.id, { amount: 300 })).id
+  expect(await violations(platform)).toEqual([])
+  const move = (from: string, to: string) =>
+    `update ledger.postings set source = '${to}' where kind = 'refund_reserve' and source = '${from}'`
+  const found = await planted(move("merchant:book-shop", "lost"), move("lost", "merchant:book-shop"))
+  expect(found).toBe("merchant:book-shop holds 4900 USD, due are 4600")
+  const set = (amount: number) => `update payment.refunds set amount = ${amount} where id = '${id}'`
+  expect(await planted(set(301), set(300))).toContain(`payment ${refunded.id} is PARTIALLY_REFUNDED and keeps charges`)
 })
 
 test("conservation: a hole in a stream is found", async () => {

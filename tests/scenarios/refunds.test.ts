@@ -166,6 +166,8 @@ test("a locked wallet takes a refund", async () => {
   expect(await api.wallet(payment.wallet_id)).toMatchObject({ balance: 900, status: "locked" })
 })
 
-test("conservation of money", async () => {
+test("conservation of money, also as the platform itself verifies it", async () => {
   expect(await violations(platform)).toEqual([])
+  const verified = await api.post("/api/v1/ops/consistency/verify")
+  expect([verified.status, JSON.parse(verified.text).inconsistencies]).toEqual([200, []])
 })
