@@ -62,7 +62,8 @@ export class Lane<Eff> {
     this.redrive = new Redrive(parts, {
       finish: (entries, done) => this.finish(entries, done),
       pause: (detail) => this.pause(detail),
-      reload: Effect.suspend(() => this.reload)
+      reload: Effect.suspend(() => this.reload),
+      lookAgain: (entries) => this.lookAgain(entries)
     })
   }
 

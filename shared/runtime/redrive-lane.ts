@@ -31,6 +31,8 @@ export interface Hooks<Eff> {
   readonly finish: (entries: ReadonlyArray<Entry>, done: Committed<Eff>) => Effect.Effect<void>
   readonly pause: (detail: string) => Effect.Effect<void>
   readonly reload: Effect.Effect<void>
+  /** A commit whose answer was lost has done its work, but not its effects. */
+  readonly lookAgain: (entries: ReadonlyArray<Entry>) => Effect.Effect<void>
 }
 
 /** Messages of one step: the lane belongs to everybody else in between. */
@@ -102,7 +104,8 @@ export class Redrive<Eff> {
       if (result._tag === "Failure") {
         const { failure } = result
         if (failure instanceof Defect || failedOf(failure) !== undefined) return failure
-        if (failure._tag === "RowsMoved" || failure._tag === "OffsetsMoved") yield* this.hooks.reload
+        if (failure._tag === "RowsMoved" || failure._tag === "OffsetsMoved")
+          yield* Effect.andThen(this.hooks.lookAgain(messages.map(entryOf)), this.hooks.reload)
         else yield* this.hooks.pause(failure._tag === "Unavailable" ? failure.detail : "")
         return undefined
       }
@@ -111,8 +114,7 @@ export class Redrive<Eff> {
       this.sizes.delete(unit.unit)
       for (const { unit, errorClass, error } of draft.buried) observer.buried(service, unit, errorClass, error)
       observer.redriven(service, unit.unit, { taken: redriven, letter })
-      const entries = messages.map((message): Entry => ({ waiting: { submission: { message }, reply: undefined } }))
-      yield* this.hooks.finish(entries, result.success)
+      yield* this.hooks.finish(messages.map(entryOf), result.success)
       const events = result.success.outcomes.flatMap((outcome) => (outcome._tag === "Applied" ? outcome.events : []))
       const durationMs = (yield* Clock.currentTimeMillis) - draft.now
       observer.committed({ service, messages: messages.length, events, durationMs })
@@ -120,6 +122,8 @@ export class Redrive<Eff> {
     }
   )
 }
+
+const entryOf = (message: Message): Entry => ({ waiting: { submission: { message }, reply: undefined } })
 
 const failedOf = (failure: CommitFailure): Failed | undefined => {
   if (failure instanceof Defect) return { errorClass: "defect", error: failure.message }

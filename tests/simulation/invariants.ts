@@ -1,6 +1,7 @@
 /** What must hold in every world once it is at rest (the money-safety rules; each violation is told in one line). */
 import { decode } from "../../shared/contract/codec.ts"
 import type { Memory } from "../../shared/runtime/journal/memory.ts"
+import { isGarbage } from "./poison.ts"
 import type { Report } from "./world.ts"
 import { WALLET_FUNDS } from "./world.ts"
 
@@ -86,12 +87,14 @@ const log = (memory: Memory): ReadonlyArray<string> => {
   }
   for (const [tp, records] of memory.log) {
     for (const { body, message, event } of records) {
+      if (isGarbage(message)) continue
       const { id, type, subject, causationid } = message
       if (decode(body, event ? { id, type, subject, causationid } : undefined)._tag === "Failure") {
         found.push(`${tp}: ${type} cannot be read back`)
       }
     }
   }
-  const dead = memory.rows("bus.dead_letters").length
-  return dead === 0 ? found : [...found, `${dead} dead letters`]
+  const dead = memory.rows("bus.dead_letters").filter((row) => row["status"] === "dead").length
+  const waiting = memory.rows("bus.parked_messages").length
+  return dead + waiting === 0 ? found : [...found, `${dead} dead letters, ${waiting} messages behind them`]
 }

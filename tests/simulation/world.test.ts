@@ -9,7 +9,7 @@ const SEEDS = 200
 const ADYEN_SEEDS = 60
 
 test("a calm world: every payment completes, the wallet pays for each once", async () => {
-  const report = await simulate(1, { payments: 5, amount: 100n, hostility: calm, refunds: 0, crashes: 0 })
+  const report = await simulate(1, { payments: 5, amount: 100n, hostility: calm, refunds: 0, crashes: 0, poison: 0 })
   expect(violations(report)).toEqual([])
   expect(report.memory.rows("payment.payments").map((row) => row["status"])).toEqual(Array(5).fill("COMPLETED"))
   expect(report.memory.rows("wallet.wallets")[0]?.["balance"]).toBe(WALLET_FUNDS - 500n)
@@ -48,7 +48,15 @@ test("the same seed is the same world on Bun and on Node", async () => {
 }, 60_000)
 
 test("a calm world with Adyen first, which takes two calls a charge", async () => {
-  const plan = { payments: 5, amount: 100n, hostility: calm, refunds: 0, crashes: 0, providers: ["adyen"] } as const
+  const plan = {
+    payments: 5,
+    amount: 100n,
+    hostility: calm,
+    refunds: 0,
+    crashes: 0,
+    poison: 0,
+    providers: ["adyen"]
+  } as const
   const report = await simulate(1, plan)
   expect(violations(report)).toEqual([])
   expect(report.memory.rows("payment.payments").map((row) => row["provider"])).toEqual(Array(5).fill("adyen"))
@@ -73,9 +81,11 @@ test(`${SEEDS} hostile worlds: no unit of money lost, made or charged twice`, as
   const began = performance.now()
   const reached = new Map<string, number>()
   let virtualMs = 0
+  const letters = new Map<unknown, number>()
   for (let seed = 1; seed <= SEEDS; seed++) {
     const report = await simulate(seed, hostile)
     virtualMs += report.virtualMs
+    for (const { status } of report.memory.rows("bus.dead_letters")) letters.set(status, (letters.get(status) ?? 0) + 1)
     for (const log of report.memory.log.values()) {
       for (const { message } of log) reached.set(message.type, (reached.get(message.type) ?? 0) + 1)
     }
@@ -98,4 +108,5 @@ test(`${SEEDS} hostile worlds: no unit of money lost, made or charged twice`, as
     "SagaRefundRecoveryAttempted"
   ]
   expect(trouble.filter((type) => !reached.has(type))).toEqual([])
+  expect([...letters.keys()].toSorted()).toEqual(["discarded", "redriven"])
 }, 120_000)

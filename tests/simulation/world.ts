@@ -3,7 +3,7 @@
  * and timers; only the store and the providers are the world's. A crash ends every fiber and forgets every state; the
  * store and the providers, being outside, remember.
  */
-import { Clock, Effect, Exit, Layer, Scheduler, Scope } from "effect"
+import { Clock, Context, Effect, Exit, Layer, Scheduler, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import type { ProviderCall, RefundCall } from "../../services/gateway/calls.ts"
 import { gatewayDecider } from "../../services/gateway/gateway.ts"
@@ -15,12 +15,14 @@ import { defaultHoldSettings } from "../../services/wallet/holds.ts"
 import type { Message } from "../../shared/contract/envelope.ts"
 import type { Provider } from "../../shared/contract/gateway.ts"
 import { type Currency, minor } from "../../shared/contract/money.ts"
+import { DeadLetterAsks } from "../../shared/runtime/asks.ts"
 import { embeddedBus } from "../../shared/runtime/bus/embedded.ts"
 import { Ids } from "../../shared/runtime/ids.ts"
 import { Memory, memoryStore } from "../../shared/runtime/journal/memory.ts"
 import { makeProcessor } from "../../shared/runtime/processor.ts"
 import { makeTimers } from "../../shared/runtime/timers.ts"
 import type { Notice } from "./adyen.ts"
+import { dealWith, Poison } from "./poison.ts"
 import { type Hostility, Providers } from "./provider.ts"
 import { hashOf, prng, SeededScheduler } from "./seeded.ts"
 
@@ -42,6 +44,8 @@ export interface Plan {
   readonly crashes: number
   /** In the order in which they are asked. */
   readonly providers?: ReadonlyArray<Provider>
+  /** Chance of a message to break its decider until that is mended, at the end. */
+  readonly poison: number
 }
 
 export const calm: Hostility = { silence: 0, executed: 0, decline: 0, latencyMs: 50 }
@@ -52,7 +56,8 @@ export const hostile: Plan = {
   amount: 90n,
   hostility: { silence: 0.3, executed: 0.5, decline: 0.1, latencyMs: 3_000 },
   refunds: 0.5,
-  crashes: 3
+  crashes: 3,
+  poison: 0.002
 }
 
 /** Rounds after the last payment in which refunds go on being asked for, in a world as hostile as before. */
@@ -91,22 +96,22 @@ const refunding = (providers: Providers, call: RefundCall) =>
   })
 
 /** One life of the platform: its processors and timers, until it is told to die. */
-const live = (providers: Providers, order: ReadonlyArray<Provider>, first: boolean) =>
+const live = (providers: Providers, order: ReadonlyArray<Provider>, poison: Poison, first: boolean) =>
   Effect.gen(function* () {
     const wallet = yield* makeProcessor({
-      decider: walletDecider({ concurrentPaymentWindowMs: 1_000, rememberMs: 301_000, holds: defaultHoldSettings }),
+      decider: poison.in(
+        walletDecider({ concurrentPaymentWindowMs: 1_000, rememberMs: 301_000, holds: defaultHoldSettings })
+      ),
       topics: ["wallet-commands"]
     })
     const payment = yield* makeProcessor({
-      decider: paymentDecider({
-        maxPaymentAmount: 10_000_000n,
-        maxPaymentAmountOf: new Map(),
-        maxRefundsPerPayment: 100
-      }),
+      decider: poison.in(
+        paymentDecider({ maxPaymentAmount: 10_000_000n, maxPaymentAmountOf: new Map(), maxRefundsPerPayment: 100 })
+      ),
       topics: ["payment-commands"]
     })
     const sagas = yield* makeProcessor({
-      decider: sagaDecider(saga),
+      decider: poison.in(sagaDecider(saga)),
       topics: ["payment-events", "wallet-events", "gateway-events", "saga-commands"]
     })
     const rules = {
@@ -114,7 +119,7 @@ const live = (providers: Providers, order: ReadonlyArray<Provider>, first: boole
       providers: order.map((provider) => ({ provider, accepts }))
     }
     const gateway = yield* makeProcessor({
-      decider: gatewayDecider(rules),
+      decider: poison.in(gatewayDecider(rules)),
       topics: ["gateway-commands"],
       // No operator plays here, so no breaker is forced.
       perform: (call) => {
@@ -126,7 +131,8 @@ const live = (providers: Providers, order: ReadonlyArray<Provider>, first: boole
     if (!first) yield* timers.restart
     for (const each of [wallet, payment, sagas, gateway]) yield* Effect.forkScoped(each.run)
     yield* Effect.forkScoped(timers.run)
-    return { wallet, payment }
+    const asks = Context.get(yield* Layer.build(DeadLetterAsks.layer), DeadLetterAsks)
+    return { wallet, payment, asks }
   })
 
 const message = (
@@ -186,9 +192,10 @@ const play = (plan: Plan, random: () => number, memory: Memory, providers: Provi
     const USD = "USD" as Currency
     const began = yield* Clock.currentTimeMillis
     const walletId = ids.next(began)
+    const poison = new Poison(plan.poison)
     let scope = yield* Scope.make()
     const born = (first: boolean) =>
-      Effect.provideService(live(providers, plan.providers ?? ORDER, first), Scope.Scope, scope).pipe(
+      Effect.provideService(live(providers, plan.providers ?? ORDER, poison, first), Scope.Scope, scope).pipe(
         Effect.provide(embeddedBus)
       )
     let platform = yield* born(true)
@@ -220,7 +227,10 @@ const play = (plan: Plan, random: () => number, memory: Memory, providers: Provi
         initiated_at: now
       }
       const asked = message(ids.next(now), "InitiatePayment", `payment-${payment_id}`, payment_id, now, data)
-      if (n < plan.payments) yield* Effect.forkDetach(Effect.ignore(platform.payment.submit({ message: asked })))
+      if (n < plan.payments) {
+        yield* Effect.forkDetach(Effect.ignore(platform.payment.submit({ message: asked })))
+        poison.litter(memory, asked, random)
+      }
       yield* TestClock.adjust(Math.floor(random() * STEP_MS * 2))
       if (!crashAt.has(n)) continue
       yield* Scope.close(scope, Exit.void)
@@ -228,6 +238,8 @@ const play = (plan: Plan, random: () => number, memory: Memory, providers: Provi
       platform = yield* born(false)
     }
     providers.hostility = { ...providers.hostility, silence: 0 }
+    yield* poison.mend(memory, random)
+    yield* dealWith(memory, platform.asks)
     const count = (table: string, status: string) => memory.rows(table).filter((row) => row["status"] === status).length
     const unfinished = () => count("payment.payments", "INITIATED") + count("payment.refunds", "pending")
     // Time that nobody waits in is skipped: the next armed timer is the next moment at which anything can happen.
@@ -237,6 +249,7 @@ const play = (plan: Plan, random: () => number, memory: Memory, providers: Provi
       yield* TestClock.adjust(Math.max(STEP_MS, step % 8 === 7 ? next - now : 0))
     }
     yield* TestClock.adjust(STEP_MS * 20)
+    yield* dealWith(memory, platform.asks)
     const ended = yield* Clock.currentTimeMillis
     yield* Scope.close(scope, Exit.void)
     return { virtualMs: ended - began, open: unfinished() }
