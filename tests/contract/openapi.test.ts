@@ -1,6 +1,6 @@
 /** What the served document promises is what the platform answers, and what the simulator's control plane tells. */
 import { afterAll, describe, expect, test } from "bun:test"
-import { type Answer, holdOf, paymentOf, unique } from "../scenarios/client.ts"
+import { type Answer, holdOf, paymentOf, refundOf, unique } from "../scenarios/client.ts"
 import { violations } from "../scenarios/conservation.ts"
 import { startPlatform } from "../scenarios/platform.ts"
 import { toldTo } from "../scenarios/records.ts"
@@ -17,6 +17,7 @@ const paid = await api.pay(wallet.id, 2_500)
 const payment = paymentOf(paid)
 const hold = holdOf(await api.hold(wallet.id, 500), 201)
 await toldTo(platform, payment.id)
+const refunded = refundOf(await api.refund(payment.id, { amount: 200 }))
 
 /** The answer is one the document names for that operation, and has the body it describes. */
 const holds = (method: string, path: string, answer: Answer) => {
@@ -76,6 +77,13 @@ const CALLS: ReadonlyArray<readonly [string, string, number, () => Promise<Answe
   ["post", "/api/v1/holds/{id}/capture", 422, () => api.capture(hold.id, { amount: 9_000 })],
   ["post", "/api/v1/holds/{id}/void", 200, () => api.voidHold(hold.id)],
   ["post", "/api/v1/holds/{id}/capture", 409, () => api.capture(hold.id)],
+  ["post", `${P}/{id}/refunds`, 201, () => api.refund(payment.id, { amount: 100, reason: "torn" })],
+  ["post", `${P}/{id}/refunds`, 400, () => api.refund(payment.id, { amount: 0 })],
+  ["post", `${P}/{id}/refunds`, 404, () => api.refund(wallet.id)],
+  ["post", `${P}/{id}/refunds`, 422, () => api.refund(payment.id, { amount: 9_999 })],
+  ["get", `${P}/{id}/refunds`, 200, () => api.get(`${P}/${payment.id}/refunds?limit=1`)],
+  ["get", "/api/v1/refunds/{id}", 200, () => api.get(`/api/v1/refunds/${refunded.id}`)],
+  ["get", "/api/v1/refunds/{id}", 404, () => api.get(`/api/v1/refunds/${wallet.id}`)],
   ["get", "/live", 200, () => api.get("/live")],
   ["get", "/ready", 200, () => api.get("/ready")],
   ["get", "/health", 200, () => api.get("/health")]
@@ -103,7 +111,7 @@ describe("answers are as the served document says", () => {
 
 test("request bodies are described as closed: unknown fields are refused", async () => {
   const { schemas } = document["components"] as { readonly schemas: Readonly<Record<string, Json>> }
-  const payments = ["WalletRequest", "CreditRequest", "PaymentRequest", "LockRequest", "CancelRequest"]
+  const payments = ["WalletRequest", "CreditRequest", "PaymentRequest", "LockRequest", "CancelRequest", "RefundRequest"]
   for (const name of [...payments, "HoldRequest", "CaptureRequest", "VoidRequest"])
     expect([name, schemas[name]?.["additionalProperties"]]).toEqual([name, false])
 })
