@@ -6,20 +6,20 @@
  * it is ready. The next cycle follows without a pause, and must be ready within 10 s; of the processes of the cycle
  * before, none may be left. Started as root it does everything twice: as root, and as an ordinary user.
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process"
-import { chmodSync, chownSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from "node:fs"
-import { createServer } from "node:net"
+import { type ChildProcess, spawn } from "node:child_process"
+import { chmodSync, chownSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
-import { allPids, identityOf, isAlive, type ProcessIdentity } from "./embedded/process-identity.ts"
+import { isAlive, type ProcessIdentity } from "./embedded/process-identity.ts"
+import { freePort, processesOf } from "./left-behind.ts"
+import { asUser, ORDINARY_UID, type User, users } from "./users.ts"
 
 const readyLimitMs = 10_000
 const goneLimitMs = 10_000
 const drainLimitMs = 30_000
-const ordinaryUid = 65_534
 
 const { values } = parseArgs({
   options: {
@@ -35,7 +35,7 @@ type End = "kill group" | "kill parent" | "term group" | "kill starting"
 const ends: ReadonlyArray<End> = ["kill group", "kill parent", "term group"]
 
 interface World {
-  readonly user: "root" | "ordinary"
+  readonly user: User
   readonly dataDir: string
   readonly port: number
 }
@@ -44,7 +44,7 @@ const say = (line: string) => process.stdout.write(`${line}\n`)
 
 const main = async (): Promise<void> => {
   const total = Number(values.cycles)
-  const worlds = await Promise.all(users().map(makeWorld))
+  const worlds = await Promise.all(users(say).map(makeWorld))
   let passed = 0
   const readyTimes: Array<number> = []
   for (const [index, world] of worlds.entries()) {
@@ -72,20 +72,10 @@ const main = async (): Promise<void> => {
   process.exit(passed === total ? 0 : 1)
 }
 
-const users = (): ReadonlyArray<World["user"]> => {
-  if (process.getuid?.() !== 0) return ["ordinary"]
-  const probe = spawnSync("setpriv", [...dropRoot.slice(1), process.execPath, "--version"], { stdio: "ignore" })
-  if (probe.status === 0) return ["root", "ordinary"]
-  say("the ordinary user may not run this checkout's programs: cycles as root only")
-  return ["root"]
-}
-
-const dropRoot = ["setpriv", `--reuid=${ordinaryUid}`, `--regid=${ordinaryUid}`, "--clear-groups", "--"]
-
-const makeWorld = async (user: World["user"]): Promise<World> => {
+const makeWorld = async (user: User): Promise<World> => {
   const dataDir = mkdtempSync(join(tmpdir(), "wallet-lifecycle-"))
   chmodSync(dataDir, 0o755)
-  if (user === "ordinary" && process.getuid?.() === 0) chownSync(dataDir, ordinaryUid, ordinaryUid)
+  if (user === "ordinary" && process.getuid?.() === 0) chownSync(dataDir, ORDINARY_UID, ORDINARY_UID)
   return { user, dataDir, port: await freePort() }
 }
 
@@ -120,8 +110,7 @@ interface Program {
 }
 
 const start = ({ user, dataDir, port }: World): Program => {
-  const prefix = user === "ordinary" && process.getuid?.() === 0 ? dropRoot : []
-  const [file = "", ...args] = [...prefix, ...command.split(" ")]
+  const [file = "", ...args] = [...asUser(user), ...command.split(" ")]
   const env = {
     ...process.env,
     DATA_DIR: dataDir,
@@ -154,7 +143,7 @@ const untilReady = async (world: World, program: Program, deadline: number): Pro
 }
 
 const kill = async (world: World, { child, exited }: Program, end: End): Promise<ReadonlyArray<ProcessIdentity>> => {
-  const left = processesOf(world)
+  const left = processesOf(world.dataDir)
   const pid = child.pid ?? 0
   const target = end === "kill parent" ? pid : -pid
   try {
@@ -163,27 +152,6 @@ const kill = async (world: World, { child, exited }: Program, end: End): Promise
   await Promise.race([exited, sleep(drainLimitMs, undefined, { ref: false })])
   return left
 }
-
-/** Whatever works in DATA_DIR or carries its name in its arguments or environment; empty where there is no /proc. */
-const processesOf = ({ dataDir }: World): ReadonlyArray<ProcessIdentity> =>
-  process.platform !== "linux"
-    ? []
-    : allPids()
-        .filter((pid) => pid !== process.pid && mentions(pid, dataDir))
-        .flatMap((pid) => identityOf(pid) ?? [])
-
-const mentions = (pid: number, dataDir: string): boolean =>
-  [
-    () => readlinkSync(`/proc/${pid}/cwd`),
-    () => readFileSync(`/proc/${pid}/cmdline`, "utf8"),
-    () => readFileSync(`/proc/${pid}/environ`, "utf8")
-  ].some((read) => {
-    try {
-      return read().includes(dataDir)
-    } catch {
-      return false
-    }
-  })
 
 const allGone = async (processes: ReadonlyArray<ProcessIdentity>): Promise<string | undefined> => {
   const deadline = performance.now() + goneLimitMs
@@ -197,7 +165,7 @@ const allGone = async (processes: ReadonlyArray<ProcessIdentity>): Promise<strin
 
 /** After the last kill nobody starts again, so what watches the data folder has to clear up alone. */
 const leaveNothing = async (world: World, before: ReadonlyArray<ProcessIdentity>): Promise<string | undefined> => {
-  const alive = await allGone([...before, ...processesOf(world)])
+  const alive = await allGone([...before, ...processesOf(world.dataDir)])
   const taken = await freePort(world.port).then(
     () => undefined,
     () => `port ${world.port} is still taken`
@@ -205,14 +173,5 @@ const leaveNothing = async (world: World, before: ReadonlyArray<ProcessIdentity>
   rmSync(world.dataDir, { recursive: true, force: true })
   return alive ?? taken
 }
-
-const freePort = (wanted = 0): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer().on("error", reject)
-    server.listen(wanted, "127.0.0.1", () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0))
-    })
-  })
 
 await main()

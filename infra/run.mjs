@@ -18,6 +18,7 @@ const commands = {
   bench: typescript("bench/main.ts"),
   rebuild: typescript("infra/consistency/main.ts"),
   lifecycle: typescript("infra/lifecycle.ts"),
+  kill: typescript("tests/chaos/main.ts"),
   docs: typescript("infra/docs/main.ts"),
   lint: [...packaged("@biomejs", "biome", "bin", "biome"), "check", ".", "--error-on-warnings"],
   typecheck: [...packaged("typescript", "bin", "tsc"), "-p", "."]

@@ -18,6 +18,17 @@ const ended = (what: string, promise: Promise<unknown>) =>
     (reason) => Effect.die(new Error(`${what} ended: ${String(reason ?? "")}`))
   )
 
+/** Without its store nothing can be drained or answered: it ends at once, as in a crash, and the next start recovers. */
+const endedWithout = (store: string, promise: Promise<unknown>) =>
+  Effect.flatMap(
+    Effect.promise(() => promise),
+    (reason) =>
+      Effect.sync(() => {
+        console.error(`cannot go on: ${store} ended: ${String(reason ?? "")}`)
+        process.exit(1)
+      })
+  )
+
 const program = Effect.gen(function* () {
   const settings = yield* configuration
   const dataDir = resolve(settings.dataDir)
@@ -49,7 +60,7 @@ const program = Effect.gen(function* () {
   }
   welcome({ url, metricsUrl, apiKey, simulatorUrl: simulator?.url, dataDir })
   const lost = simulator === undefined ? [] : [ended("the provider simulator", simulator.exited)]
-  return yield* Effect.raceAllFirst([run, ended("Postgres", postgres.ended), ...lost])
+  return yield* Effect.raceAllFirst([run, endedWithout("Postgres", postgres.ended), ...lost])
 })
 
 const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {

@@ -8,7 +8,7 @@ import { createServer } from "node:net"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { PostgresBinaries } from "./postgres-binaries.ts"
-import { identityOf, looksLikePostgres, processesIn } from "./process-identity.ts"
+import { identityOf, looksLikePostgres, processesIn, someRecovers } from "./process-identity.ts"
 import type { RunAs } from "./run-as.ts"
 import { type PostgresSettings, serverArguments } from "./settings.ts"
 
@@ -88,7 +88,9 @@ const clearStale = async (pgData: string, deadline: number): Promise<void> => {
       return
     }
     if (performance.now() > deadline) throw new Error(`${pgData}: the earlier Postgres (process ${pid}) does not end`)
-    if (postmaster) end(pid, performance.now() - started > fastStopMs ? "SIGQUIT" : "SIGINT")
+    // In recovery it has written nothing that the next recovery would not write again.
+    const atOnce = performance.now() - started > fastStopMs || someRecovers(users ?? [])
+    if (postmaster) end(pid, atOnce ? "SIGQUIT" : "SIGINT")
     await sleep(50)
   }
 }

@@ -62,6 +62,16 @@ const link = (path: string): string | undefined => {
   }
 }
 
+/** Does one of these processes replay the log after a crash? Then its postmaster hears of no orderly shutdown. */
+export const someRecovers = (pids: ReadonlyArray<number>): boolean =>
+  pids.some((pid) => {
+    try {
+      return /^postgres: startup/.test(readFileSync(`/proc/${pid}/cmdline`, "utf8"))
+    } catch {
+      return false
+    }
+  })
+
 /** Is this live process a Postgres? Where it cannot be told, the answer is yes: the careful one. */
 export const looksLikePostgres = (pid: number): boolean => {
   try {

@@ -20,7 +20,10 @@ const KEPT = ["COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED"]
 const ENDED = [...KEPT, "FAILED", "CANCELLED"]
 
 /** At rest nothing is under way any more, and every user whose payment has ended was told. */
-export const violations = async ({ sql, sim }: Platform, expected: Expected = {}): Promise<ReadonlyArray<string>> => {
+export const violations = async (
+  { sql, sim }: Pick<Platform, "sql" | "sim">,
+  expected: Expected = {}
+): Promise<ReadonlyArray<string>> => {
   const { open = 0, pending = 0, deadLetters = 0 } = expected
   await eventually(
     "the platform comes to rest",
