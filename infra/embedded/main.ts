@@ -18,7 +18,7 @@ const ended = (what: string, promise: Promise<unknown>) =>
     (reason) => Effect.die(new Error(`${what} ended: ${String(reason ?? "")}`))
   )
 
-/** Without its store nothing can be drained or answered: it ends at once, as in a crash, and the next start recovers. */
+/** Without its store nothing can be drained or answered: it ends at once, as in a crash; the next start recovers. */
 const endedWithout = (store: string, promise: Promise<unknown>) =>
   Effect.flatMap(
     Effect.promise(() => promise),

@@ -1,4 +1,4 @@
-/** One round: a life begins on what the last one left, works under load, and is killed; or it lives through the kill. */
+/** One round: a life begins on what the last one left, works under load, and is killed, or lives through the kill. */
 import { CRASH_POINTS, type CrashPoint } from "../../shared/runtime/crashpoint.ts"
 import { violations } from "../scenarios/conservation.ts"
 import { eventually } from "../scenarios/eventually.ts"

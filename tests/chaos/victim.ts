@@ -1,6 +1,6 @@
 /**
- * A platform that is killed again and again on one DATA_DIR and one port, while the providers live on beside it, as they
- * do in the world. With a database of its own it can lose that one, too.
+ * A platform that is killed again and again on one DATA_DIR and one port, while the providers live on beside it, as
+ * they do in the world. With a database of its own it can lose that one, too.
  */
 import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
