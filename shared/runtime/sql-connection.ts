@@ -5,6 +5,7 @@
  * the first innocent statement of the new one, buffered bytes lead the new handshake, and a server that accepts and
  * hangs up is dialled for ever. So a connection that was lost is thrown away whole, and a new one is made.
  */
+import { connect, type Socket } from "node:net"
 import { Effect } from "effect"
 import postgres from "postgres"
 import { ConnectionLost, type SqlFailure, toFailure } from "./sql-failure.ts"
@@ -59,9 +60,36 @@ export const openConnection = (options: ConnectionOptions): Effect.Effect<SqlCon
     })
   })
 
+interface Address {
+  readonly host: ReadonlyArray<string>
+  readonly port: ReadonlyArray<number>
+  readonly path?: string | false
+}
+
+/**
+ * The driver lets go of a socket when it closes, and Bun may tell of a reset only after that: an error without a listener
+ * ends the process. So one listener stays, whoever removes them all.
+ */
+const steadfast = ({ host, port, path }: Address): Promise<Socket> =>
+  new Promise((resolve, reject) => {
+    const socket = path ? connect(path) : connect(port[0] ?? 5432, host[0])
+    const removeAll = socket.removeAllListeners.bind(socket)
+    socket.removeAllListeners = (event?: string | symbol) => {
+      if (event === undefined) removeAll()
+      else removeAll(event)
+      return socket.on("error", () => {})
+    }
+    socket.once("error", reject)
+    socket.once("connect", () => {
+      socket.removeListener("error", reject)
+      resolve(socket)
+    })
+  })
+
 const make = (options: ConnectionOptions): SqlConnection => {
   let lost = false
   const driver = postgres(options.url, {
+    ...{ socket: steadfast }, // not in the driver's types
     max: 1,
     prepare: true,
     fetch_types: options.fetchTypes,
