@@ -217,7 +217,7 @@ test("the development key is the one given last; a revoked one is none", async (
   expect(await read((store) => store.apiKey(hashOf("second")))).toBeUndefined()
 })
 
-test("what went back of a payment is the sum of its refunds that are done", async () => {
+test("F59 what went back of a payment is the sum of its refunds that are done", async () => {
   const [whole, part] = [id(1), id(4)]
   const put = (n: number, payment: string, amount: number, status: string) =>
     query(

@@ -207,6 +207,21 @@ it("P14 the same records delivered to two instances: each command is applied onc
     expect([0, 1, 2, 3].map((n) => credited(memory, `user${n}`))).toEqual([10, 10, 10, 10])
   }))
 
+it("F52 records published twice, and again after they were taken, have one effect", (memory) =>
+  Effect.gen(function* () {
+    yield* send(memoryOf(memory), credit("ana", "1"), credit("ana", "2"))
+    const records = memory.read(topicPartition("wallet-commands", "t/ana"), 0, 10)
+    const { publish } = yield* Bus
+    yield* start
+    publish(records)
+    publish(records)
+    yield* settle
+    publish(records)
+    yield* settle
+    expect(records.length).toBe(2)
+    expect([credited(memory, "ana"), position(memory, "ana")]).toEqual([2, 2])
+  }))
+
 it("a position that another instance moved is read again, and the process goes on from there", (memory) =>
   Effect.gen(function* () {
     yield* send(memoryOf(memory), credit("ana", "1"), credit("ana", "2"))

@@ -67,8 +67,8 @@ interface Address {
 }
 
 /**
- * The driver lets go of a socket when it closes, and Bun may tell of a reset only after that: an error without a listener
- * ends the process. So one listener stays, whoever removes them all.
+ * The driver lets go of a socket when it closes, and Bun may tell of a reset only after that: an error without a
+ * listener ends the process. So one listener stays, whoever removes them all.
  */
 const steadfast = ({ host, port, path }: Address): Promise<Socket> =>
   new Promise((resolve, reject) => {

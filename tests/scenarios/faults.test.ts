@@ -34,7 +34,7 @@ const oneCharge = async (payment: Payment, walletId: string) => {
 }
 
 for (const fault of ["5xx-after", "hang-after", "reset-after", "cut-body-after", "empty-200-after", "html-502-after"])
-  test(`10.1 ${fault}: the charge happened, its answer never came; COMPLETED on that one charge`, async () => {
+  test(`F13 10.1 ${fault}: the charge happened, its answer never came; COMPLETED on that one charge`, async () => {
     const wallet = await api.open(AMOUNT)
     await sim.behaviour("stripe", { fault, count: 1 })
     const payment = paymentOf(await api.pay(wallet.id, AMOUNT))

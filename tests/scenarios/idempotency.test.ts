@@ -1,5 +1,7 @@
 /** Idempotency-Key (RELIABILITY 4.1, CASES B1), over HTTP. */
+
 import { afterAll, afterEach, expect, test } from "bun:test"
+import { hash } from "node:crypto"
 import { type Answer, codeOf, paymentOf, problemOf, unique } from "./client.ts"
 import { violations } from "./conservation.ts"
 import { startPlatform } from "./platform.ts"
@@ -18,7 +20,7 @@ const order = (wallet: string, amount: number) => ({
   merchant_id: "book-shop"
 })
 
-test("P01 the same key with another body: 422, no event, the first result unchanged", async () => {
+test("F59 P01 the same key with another body: 422, no event, the first result unchanged", async () => {
   const wallet = await api.open(100_000)
   const first = await api.pay(wallet.id, 1_000, { key: "p01" })
   const before = await countOf(sql, "journal.events")
@@ -141,10 +143,36 @@ const twins = async (count: number, key: string) => {
   return { wallet, id }
 }
 
-test("P06 twenty parallel twins: one executes, the others are told to come back; one provider call", async () => {
-  const { wallet, id } = await twins(20, "p06")
+test("F59 P06 a hundred parallel twins: one executes, the others are to come back; one provider call", async () => {
+  const { wallet, id } = await twins(100, "p06")
   const later = await api.pay(wallet.id, 3_000, { key: "p06" })
   expect([later.status, paymentOf(later).id, replayed(later)]).toEqual([201, id, "true"])
+})
+
+test("F59 the same key of another tenant is another key: neither hears of the other's payment", async () => {
+  const wallet = await api.open(5_000)
+  const first = paymentOf(await api.pay(wallet.id, 1_000, { key: "f59" }))
+  const key = "sk_other_tenant"
+  await sql`insert into api.api_keys (id, tenant, name, hash, scopes, created_at) values ('key-other', 'other', 'other',
+    ${hash("sha256", key, "hex")}, 'payments:write payments:read wallets:write wallets:read', 0)`
+  const other = platform.apiAs(key)
+  const theirs = await other.open(5_000)
+  const second = await other.pay(theirs.id, 2_000, { key: "f59" })
+  expect([second.status, replayed(second)]).toEqual([201, null])
+  expect(paymentOf(second).id).not.toBe(first.id)
+  expect(codeOf(await other.get(`/api/v1/payments/${first.id}`))).toBe("404 PAYMENT_NOT_FOUND")
+  expect(paymentOf(await api.pay(wallet.id, 1_000, { key: "f59" })).id).toBe(first.id)
+})
+
+test("F59 a key that was forgotten after its 30 days is a new key", async () => {
+  const wallet = await api.open(5_000)
+  const first = paymentOf(await api.pay(wallet.id, 1_000, { key: "f59 old" }))
+  await sql`delete from api.idempotency_keys where key = 'f59 old'`
+  await platform.terminate()
+  await platform.restart()
+  const second = await api.pay(wallet.id, 1_500, { key: "f59 old" })
+  expect([second.status, replayed(second)]).toEqual([201, null])
+  expect(paymentOf(second).id).not.toBe(first.id)
 })
 
 test("P07 two parallel requests, slow first: the loser never sees an error of the database", async () => {

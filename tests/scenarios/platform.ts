@@ -17,7 +17,7 @@ const STOP_MS = 20_000
 const API_KEY = "sk_dev_scenarios"
 
 /** Short enough for a test, long enough for a busy machine. */
-const PACE = {
+export const PACE = {
   GATEWAY_TIMEOUT_MS: "1000",
   GATEWAY_BACKOFF_MS: "50",
   BREAKER_RESET_MS: "60000",
@@ -88,7 +88,7 @@ export const startPlatform = async ({ env = {}, through = async (url) => url }: 
   }
 }
 
-const launch = async (env: Environment) => {
+export const launch = async (env: Environment) => {
   const child = Bun.spawn([process.execPath, join(root, "infra/embedded/main.ts")], {
     cwd: root,
     env: {

@@ -14,7 +14,7 @@ afterAll(platform.stop)
 
 const paid = async (wallet: Wallet, amount: number) => paymentOf(await api.pay(wallet.id, amount))
 
-test("P14 every message is delivered again after a restart: nothing happens twice", async () => {
+test("F52 P14 every message is delivered again after a restart: nothing happens twice", async () => {
   const wallet = await api.open(100_000)
   for (let i = 0; i < 5; i++) await paid(wallet, 1_000)
   expect(codeOf(await api.pay(wallet.id, 900_000))).toBe("400 INSUFFICIENT_FUNDS")
@@ -42,7 +42,7 @@ test("P14 every message is delivered again after a restart: nothing happens twic
   expect(await violations(platform)).toEqual([])
 })
 
-test("P95 a snapshot of another schema, or of no schema, is ignored: the wallet is what its events say", async () => {
+test("F12 P95 a snapshot of another or of no schema is ignored: the wallet is what its events say", async () => {
   const wallet = await api.open(100_000)
   for (let i = 0; i < SNAPSHOT_EVERY; i++) await paid(wallet, 1_000)
   const stream = `wallet-${wallet.id}`

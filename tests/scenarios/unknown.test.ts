@@ -52,7 +52,7 @@ test("P23 (poll against answer; call-backs have no route yet) both bring the suc
   expect(kinds.map(({ kind }) => kind)).toEqual(["charge", "confirm", "deduct"])
 })
 
-test("P21 P18 a timeout is unknown, never failed: 202 with the reason; the late truth completes it", async () => {
+test("F13 P21 P18 a timeout is unknown, never failed: 202 with the reason; the late truth completes it", async () => {
   const { wallet, id } = await chargedAndSilent()
   await eventually("shown as unknown", () => api.payment(id), isUnknown)
   const again = await api.pay(wallet.id, AMOUNT, { key: `unknown ${wallet.id}`, prefer: "wait=1" })

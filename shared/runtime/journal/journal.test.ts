@@ -33,7 +33,7 @@ const open = (name: string, settings = { snapshotEvery: 100, statesMax: 1_000 })
 const streamOf = (user: string) => ({ tp: tpOf(user), stream: `wallet-${user}` })
 const tpOf = (user: string) => topicPartition("wallet-events", `t/${user}`)
 
-it("P53 two processes write one wallet at once: every command lands once, versions have no gap", () =>
+it("F42 P53 two processes write one wallet at once: every command lands once, versions have no gap", () =>
   Effect.gen(function* () {
     const [one, two] = [yield* open("one"), yield* open("two")]
     const commits = Array.from({ length: 40 }, (_, n) =>
@@ -86,7 +86,7 @@ const limit: typeof tally.decide = (state: Tally, message, now) =>
     ? { refusal: { code: "WALLET_LOCKED", reason: "below 10" } }
     : tally.decide(state, message, now)
 
-it("P95 a snapshot saves reading, and one of another schema is ignored: the states are equal", () =>
+it("F12 P95 a snapshot saves reading, and one of another schema is ignored: the states are equal", () =>
   Effect.gen(function* () {
     const first = yield* open("one", { snapshotEvery: 10, statesMax: 10 })
     for (let n = 0; n < 25; n++) yield* first.journal.commit([{ message: credit("old", String(n), 4n) }])

@@ -79,7 +79,7 @@ const traces = Effect.fnUntraced(function* (database: PostgresUnderTest) {
 
 const lostConnections = (trial: Declare) => {
   trial(
-    `P47: the backend is killed at random during ${WRITES} writes: each is whole or absent, and causes() tells which`,
+    `F43 P47: the backend is killed at random during ${WRITES} writes: each whole or absent, and causes() tells which`,
     (store, database) =>
       Effect.gen(function* () {
         yield* store.offsets("wallet", [commandsOf()])

@@ -54,7 +54,7 @@ export const concurrency = (trial: Declare) => {
   const WRITES = 12
 
   trial(
-    "P98: a reader behind its checkpoint sees every record once, in order, while eight commit slowly",
+    "F45 F46 P98: a reader behind its checkpoint sees every record once, in order, while eight commit slowly",
     ({ store, open }) =>
       Effect.gen(function* () {
         const partitions = ["acme/ana", "acme/bo", "acme/cy"]
