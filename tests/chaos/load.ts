@@ -17,6 +17,8 @@ const FAULTS = [
   { fault: "none", latency_ms: 40 },
   { fault: "none" },
   { fault: "reset-after", rate: 0.3 },
+  { fault: "reset-before", rate: 0.4 },
+  { fault: "5xx-before", rate: 0.3 },
   { fault: "5xx-after", rate: 0.3 },
   { fault: "decline", rate: 0.3 },
   { fault: "decline", rate: 0.2, code: "stolen_card" },

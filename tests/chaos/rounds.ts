@@ -20,10 +20,11 @@ export interface Round {
 const PASSES_MAX: Readonly<Partial<Record<CrashPoint, number>>> = {
   "journal.before-write": 150,
   "journal.after-write": 150,
-  "timers.before-fire": 4,
-  "timers.after-fire": 4,
+  "timers.before-fire": 2,
+  "timers.after-fire": 2,
   "operate.before-effect": 3,
-  "operate.after-effect": 3
+  "operate.after-effect": 3,
+  "webhooks.before-submit": 10
 }
 const PASSES_OTHERS = 40
 const REACHED_MS_MAX = 15_000

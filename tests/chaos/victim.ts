@@ -47,9 +47,16 @@ export const makeVictim = async ({ user, databaseUrl }: Options) => {
   chmodSync(dataDir, 0o755)
   if (user === "ordinary" && process.getuid?.() === 0) chownSync(dataDir, ORDINARY_UID, ORDINARY_UID)
   const world = mkdtempSync(join(tmpdir(), "wallet-providers-"))
-  const simulator = await spawnSimulator({ dataDir: world })
-  const [http, metrics] = [await freePort(), await freePort()]
+  const [http, metrics] = [await lastingPort(), await lastingPort()]
   const url = `http://127.0.0.1:${http}`
+  const simulator = await spawnSimulator({
+    dataDir: world,
+    env: {
+      WEBHOOK_TARGET: `${url}/webhooks`,
+      STRIPE_WEBHOOK_SECRET: "whsec_simulated",
+      PAYPAL_WEBHOOK_ID: "WH-SIMULATED"
+    }
+  })
   const env = {
     ...process.env,
     ...PACE,
@@ -91,6 +98,14 @@ export const makeVictim = async ({ user, databaseUrl }: Options) => {
       for (const { pid } of processesOf(dataDir)) signalled(pid, "SIGKILL")
       for (const folder of [dataDir, world]) rmSync(folder, { recursive: true, force: true })
     }
+  }
+}
+
+/** Below those the system gives to others, who would take it while the platform is dead. */
+const lastingPort = async (): Promise<number> => {
+  for (;;) {
+    const port = await freePort(20_000 + Math.floor(Math.random() * 12_000)).catch(() => undefined)
+    if (port !== undefined) return port
   }
 }
 
