@@ -24,7 +24,7 @@ export type Entry =
       /** It was found to be poison: it goes to the dead letters instead. */
       readonly dead?: { readonly errorClass: ErrorClass; readonly error: string }
     }
-  | { readonly waiting: Waiting; readonly record?: undefined }
+  | { readonly waiting: Waiting; readonly record?: undefined; readonly dead?: undefined }
 
 interface Context {
   readonly route: (message: Message) => string | undefined
@@ -57,12 +57,13 @@ export const itemsOf = (entries: ReadonlyArray<Entry>, { route, draft }: Context
 export const doomedUnits = (
   entries: ReadonlyArray<Entry>,
   route: (message: Message) => string | undefined
-): ReadonlyArray<string> =>
-  entries.flatMap(({ record, ...entry }) =>
-    record !== undefined && (record.undecodable !== undefined || ("dead" in entry && entry.dead !== undefined))
-      ? [unitOf(record, route)]
-      : []
-  )
+): ReadonlyArray<string> => {
+  const units: Array<string> = []
+  for (const { record, dead } of entries)
+    if (record !== undefined && (dead !== undefined || record.undecodable !== undefined))
+      units.push(unitOf(record, route))
+  return units
+}
 
 /** A submission whose rows are taken hears which; anything else of it that cannot be stored is our fault. */
 export const replyFailure = ({ code, detail }: Poison): SubmitFailure =>

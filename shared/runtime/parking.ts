@@ -154,7 +154,8 @@ export class Draft {
     this.changed.set(unit, { ...this.of(unit), ...to })
   }
   waits(unit: string): boolean {
-    return this.of(unit).status !== "open"
+    const known = this.changed.get(unit) ?? this.parking.of(unit)
+    return known !== undefined && known.status !== "open"
   }
 
   /** Behind all that waits there already. */
