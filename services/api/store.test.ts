@@ -217,7 +217,7 @@ test("the development key is the one given last; a revoked one is none", async (
   expect(await read((store) => store.apiKey(hashOf("second")))).toBeUndefined()
 })
 
-test("F59 what went back of a payment is the sum of its refunds that are done", async () => {
+test("what went back of a payment is the sum of its refunds that are done", async () => {
   const [whole, part] = [id(1), id(4)]
   const put = (n: number, payment: string, amount: number, status: string) =>
     query(
@@ -242,7 +242,7 @@ test("F59 what went back of a payment is the sum of its refunds that are done", 
   await run(Effect.all([set("FAILED", part), set("COMPLETED", whole)]))
 })
 
-test("old keys are forgotten, never one whose payment is open or whose refund is pending", async () => {
+test("F59 old keys are forgotten, never one whose payment is open or whose refund is pending", async () => {
   const scope = (key: string) => ({ tenant: "default", method: "POST", route: "/api/v1/payments", key })
   const put = (key: string, resource: string, created: number) =>
     query(
