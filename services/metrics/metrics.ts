@@ -4,7 +4,7 @@
  */
 import { Context, Metric } from "effect"
 import type { Message, Service } from "../../shared/contract/envelope.ts"
-import { type GatewayEvent, Provider } from "../../shared/contract/gateway.ts"
+import { type GatewayEvent, Outcome, Provider } from "../../shared/contract/gateway.ts"
 import type { PaymentEvent } from "../../shared/contract/payment.ts"
 import type { SagaEvent } from "../../shared/contract/saga.ts"
 import { ERROR_CLASSES } from "../../shared/runtime/deadletter-classes.ts"
@@ -63,19 +63,11 @@ const redriven = family(
 const redriveFailures = family(counter("redrives_failed_total", "Dead letters that failed again"), "service", SERVICES)
 const discarded = family(counter("discarded_total", "Dead letters given up by an operator"), "service", SERVICES)
 const stalls = family(counter("store_stalls_total", "Commits the store refused for now"), "service", SERVICES)
-const outcomes = family(counter("gateway_responses_total", "Provider answers by what they say"), "outcome", [
-  "succeeded",
-  "late_success",
-  "declined",
-  "rejected",
-  "not_sent",
-  "not_executed",
-  "pending",
-  "unknown",
-  "not_charged",
-  "fenced",
-  "reversed"
-])
+const outcomes = family(
+  counter("gateway_responses_total", "Provider answers by what they say"),
+  "outcome",
+  Outcome.literals
+)
 const webhooks = new Map(
   Provider.literals.map((provider) => [
     provider as string,

@@ -3,8 +3,9 @@ import type { Recorded } from "../../shared/contract/envelope.ts"
 import type { SagaEvent, Step } from "../../shared/contract/saga.ts"
 import type { Outgoing, Reaction } from "../../shared/runtime/decider.ts"
 import { NOTHING } from "../../shared/runtime/decider.ts"
+import type { Send } from "./send.ts"
 import type { Saga, State } from "./state.ts"
-import { mark, type Send, story, verify } from "./story.ts"
+import { mark, story, verify } from "./story.ts"
 import { before } from "./undo.ts"
 
 /** A step's command has one id for ever, so that sending it again is harmless. */

@@ -3,12 +3,12 @@
  * begins. Then the irreversible one, the provider; the wallet is credited only after the provider has said that it is
  * done. Where the provider refuses for good, what was set aside is released; nothing else has to be undone.
  */
-import type { GatewayCommand, GatewayEvent } from "../../shared/contract/gateway.ts"
+import type { GatewayEvent } from "../../shared/contract/gateway.ts"
 import type { Currency, Minor } from "../../shared/contract/money.ts"
-import type { PaymentCommand, PaymentEvent } from "../../shared/contract/payment.ts"
+import type { PaymentEvent } from "../../shared/contract/payment.ts"
 import type { RefundFailure, RefundStep } from "../../shared/contract/refund.ts"
-import type { WalletCommand, WalletEvent } from "../../shared/contract/wallet.ts"
-import type { Send } from "./story.ts"
+import type { WalletEvent } from "../../shared/contract/wallet.ts"
+import { type Send, toGateway, toPayment, toWallet } from "./send.ts"
 
 export interface RefundOrder {
   readonly payment_id: string
@@ -79,19 +79,3 @@ export const RELEASED = "RefundFailed" satisfies Heard["type"]
 /** Asks the gateway for the truth; it decides nothing and is never counted. */
 export const verifyRefund = ({ payment_id, refund_id }: RefundOrder, reason: string): Send =>
   toGateway(payment_id, { type: "VerifyRefund", data: { payment_id, refund_id, reason } })
-
-const toPayment = (id: string, command: PaymentCommand): Send => ({
-  topic: "payment-commands",
-  subject: `payment-${id}`,
-  command
-})
-const toWallet = (id: string, command: WalletCommand): Send => ({
-  topic: "wallet-commands",
-  subject: `wallet-${id}`,
-  command
-})
-const toGateway = (id: string, command: GatewayCommand): Send => ({
-  topic: "gateway-commands",
-  subject: `gateway-${id}`,
-  command
-})

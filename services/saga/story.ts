@@ -2,15 +2,14 @@
  * The whole payment on one screen: what is sent, which answers end the step, what follows, and what undoes it.
  * Compensation runs the same table from the current step upwards. Only the saga knows this order.
  */
-import type { Fact } from "../../shared/contract/envelope.ts"
-import type { GatewayCommand, GatewayEvent } from "../../shared/contract/gateway.ts"
+import type { GatewayEvent } from "../../shared/contract/gateway.ts"
 import type { Currency, Minor } from "../../shared/contract/money.ts"
-import type { Failure, PaymentCommand, PaymentEvent } from "../../shared/contract/payment.ts"
+import type { Failure, PaymentEvent } from "../../shared/contract/payment.ts"
 import type { Step } from "../../shared/contract/saga.ts"
-import type { Topic } from "../../shared/contract/topics.ts"
-import type { WalletCommand, WalletEvent } from "../../shared/contract/wallet.ts"
+import type { WalletEvent } from "../../shared/contract/wallet.ts"
 import type { Progress } from "../../shared/runtime/progress.ts"
 import { done, failed, gatewayFailure, heard, lackOfFunds, waiting } from "./answers.ts"
+import { type Send, toGateway, toPayment, toWallet } from "./send.ts"
 
 /** What the saga knows of its payment. */
 export interface Order {
@@ -49,12 +48,6 @@ export interface Chapter {
     readonly send: (order: Order, known: Known) => Send
     readonly undone: ReadonlyArray<Heard["type"]>
   }
-}
-
-export interface Send {
-  readonly topic: Topic
-  readonly subject: string
-  readonly command: Fact
 }
 
 export const story: { readonly [S in Step]: Chapter } = {
@@ -111,22 +104,6 @@ export const story: { readonly [S in Step]: Chapter } = {
     next: undefined
   }
 }
-
-const toPayment = (id: string, command: PaymentCommand): Send => ({
-  topic: "payment-commands",
-  subject: `payment-${id}`,
-  command
-})
-const toWallet = (id: string, command: WalletCommand): Send => ({
-  topic: "wallet-commands",
-  subject: `wallet-${id}`,
-  command
-})
-const toGateway = (id: string, command: GatewayCommand): Send => ({
-  topic: "gateway-commands",
-  subject: `gateway-${id}`,
-  command
-})
 
 const funds = ({ wallet_id, payment_id, amount, currency, initiated_at }: Order) => ({
   wallet_id,

@@ -57,6 +57,7 @@ export const PURE_MODULES: ReadonlyArray<string> = [
   "services/saga/evolve.ts",
   "services/saga/recover.ts",
   "services/saga/undo.ts",
+  "services/saga/send.ts",
   "services/saga/story.ts",
   "services/saga/answers.ts",
   "services/saga/refund.ts",
