@@ -98,8 +98,8 @@ const ofProvider = (sim: Controlled, path: string, body: string): Answer | undef
   if (action === "behaviour") {
     const behaviour = decodeBehaviour(provider, parse(body))
     sim.faults.arm(behaviour)
-    const { id, random: _random, ...armed } = behaviour
-    return json(200, { provider: id, ...armed })
+    const { id: _, random: __, ...armed } = behaviour
+    return json(200, { provider, ...armed })
   }
   const control = sim.providers.find((known) => known.name === provider)?.controls[action]
   return control === undefined ? undefined : json(200, control(parse(body)))

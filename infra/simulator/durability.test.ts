@@ -153,6 +153,7 @@ test("bad control input is told which field is bad", async () => {
   expect(await refused("stripe/behaviour", { fault: "429", count: 0 })).toStartWith("count:")
   expect(await refused("stripe/behaviour", { fault: "429", latency_ms: "5" })).toStartWith("latency_ms:")
   expect(await refused("stripe/behaviour", { fault: "async", after_ms: -1 })).toStartWith("after_ms:")
+  expect(await refused("stripe/behaviour", { fault: "429", amount: 1.5 })).toStartWith("amount:")
   expect(await refused("stripe/behaviour", { fault: "429", colour: 1 })).toStartWith("colour:")
   expect(await refused("klarna/behaviour", { fault: "429" })).toStartWith("provider:")
   expect(await refused("webhooks", { drop: "yes" })).toStartWith("drop:")

@@ -235,6 +235,27 @@ describe("which calls a behaviour meets", () => {
     expect((await stripe.paymentIntents.retrieve(id)).id).toBe(id)
   })
 
+  test("an amount's behaviours meet its payments alone, one for each operation, from their create on", async () => {
+    const create = async (amount: number) =>
+      await stripe.paymentIntents.create({
+        amount,
+        currency: "usd",
+        payment_method: "pm_card_visa",
+        metadata: { payment_id: payment() }
+      })
+    await sim.arm("stripe", { fault: "5xx-before", op: "read", amount: 1777, count: 1 })
+    await sim.arm("stripe", { fault: "decline", amount: 1777 })
+    const [met, other] = [await create(1777), await create(1778)]
+    expect((await stripe.paymentIntents.retrieve(other.id)).id).toBe(other.id)
+    expect(await failure(stripe.paymentIntents.retrieve(met.id))).toMatchObject({ statusCode: 500 })
+    expect((await stripe.paymentIntents.retrieve(met.id)).id).toBe(met.id)
+    expect(await failure(stripe.paymentIntents.confirm(met.id))).toMatchObject({ statusCode: 402 })
+    expect((await stripe.paymentIntents.confirm(other.id)).status).toBe("succeeded")
+    await sim.reset()
+    const late = await create(1777)
+    expect((await stripe.paymentIntents.confirm(late.id)).status).toBe("succeeded")
+  })
+
   test("a rate is a function of its seed", async () => {
     const run = async () => {
       await sim.arm("stripe", { fault: "429", op: "read", rate: 0.5, seed: 7 })

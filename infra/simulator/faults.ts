@@ -1,10 +1,11 @@
 /**
- * The fault plane. At most one behaviour is armed per provider; arming replaces it. Whether a fault happens *before* or
+ * The fault plane. At most one behaviour is armed per provider, and one per provider, amount and operation for payments
+ * of that amount alone, which many can play side by side; arming replaces it. Whether a fault happens *before* or
  * *after* execution is the axis that finds double charges, so the two are different faults. Armed behaviours, their
  * remaining counts and the state of their random sequence live in the journal.
  */
-import { type Plan, PROVIDERS, type ProviderName } from "./provider.ts"
-import type { Table, World } from "./world.ts"
+import type { Plan, ProviderName } from "./provider.ts"
+import type { Row, Table, World } from "./world.ts"
 
 export const OPS = ["create", "charge", "read", "cancel", "refund", "oauth"] as const
 export type Op = (typeof OPS)[number]
@@ -51,6 +52,8 @@ export type Behaviour = {
   readonly rate: number | undefined
   readonly count: number | undefined
   readonly code: string | undefined
+  /** ISO minor units: only calls about a charge of this amount are meant. */
+  readonly amount?: number | undefined
   readonly random: number
 }
 
@@ -70,11 +73,16 @@ const step = (state: number): readonly [number, number] => {
   return [next, ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296]
 }
 
+/** A payment whose calls are meant by behaviours for its amount. */
+type Meant = Row & { readonly amount: number }
+
 export class Faults {
   private readonly armed: Table<Behaviour>
+  private readonly meant: Table<Meant>
 
   constructor(world: World) {
     this.armed = world.table<Behaviour>("behaviour")
+    this.meant = world.table<Meant>("meant")
   }
 
   arm(behaviour: Behaviour): void {
@@ -87,13 +95,35 @@ export class Faults {
   }
 
   reset(): void {
-    for (const provider of PROVIDERS) this.armed.delete(provider)
+    for (const id of [...this.armed.rows.keys()]) this.armed.delete(id)
+    for (const id of [...this.meant.rows.keys()]) this.meant.delete(id)
   }
 
   /** Decides for one call, and remembers that it did: `count` counts decisions that hit. */
-  draw(provider: ProviderName, plan: Pick<Plan, "ops" | "declines">): Drawn | undefined {
+  draw(provider: ProviderName, plan: Drawing): Drawn | undefined {
+    if (this.armed.rows.size === 0) return undefined
+    const amount = this.amountOf(provider, plan)
+    for (const op of amount === undefined ? [] : [...OPS, "any"]) {
+      const armed = this.armed.get(idOf(provider, amount, op))
+      const drawn = armed === undefined ? undefined : this.drawOf(armed, plan)
+      if (drawn !== undefined) return drawn
+    }
     const armed = this.armed.get(provider)
-    if (armed === undefined) return undefined
+    return armed === undefined ? undefined : this.drawOf(armed, plan)
+  }
+
+  /** Only the first call of a payment names its amount; from then on the payment is remembered, if it is meant. */
+  private amountOf(provider: ProviderName, { paymentId, amount }: Drawing): number | undefined {
+    if (paymentId === undefined) return undefined
+    const id = `${provider} ${paymentId}`
+    const known = this.meant.get(id)?.amount
+    if (known !== undefined) return known
+    const told = amount()
+    if (told === undefined || ![...this.armed.rows.values()].some((armed) => armed.amount === told)) return undefined
+    return this.meant.put({ id, amount: told }).amount
+  }
+
+  private drawOf(armed: Behaviour, plan: Drawing): Drawn | undefined {
     const ops = armed.fault === "decline" ? (plan.declines ?? plan.ops) : plan.ops
     const wanted = armed.op ?? "charge"
     if (wanted !== "any" && !ops.includes(wanted)) return undefined
@@ -102,7 +132,7 @@ export class Faults {
     const [random, chance] = armed.rate === undefined ? [armed.random, 0] : step(armed.random)
     const hit = armed.rate === undefined || chance < armed.rate
     const count = hit && armed.count !== undefined ? armed.count - 1 : armed.count
-    if (count === 0) this.armed.delete(provider)
+    if (count === 0) this.armed.delete(armed.id)
     else if (count !== armed.count || random !== armed.random) this.armed.put({ ...armed, count, random })
     const { latency_ms, after_ms, code } = armed
     if (hit) return { fault: armed.fault, latency_ms, after_ms, code }
@@ -113,7 +143,12 @@ export class Faults {
 
 export class BadControl extends Error {}
 
-const KNOWN = ["fault", "op", "latency_ms", "after_ms", "rate", "count", "seed", "code"]
+type Drawing = Pick<Plan, "ops" | "declines" | "paymentId" | "amount">
+
+const idOf = (provider: ProviderName, amount: number | undefined, op: string | undefined): string =>
+  amount === undefined ? provider : `${provider} ${amount} ${op ?? "charge"}`
+
+const KNOWN = ["fault", "op", "latency_ms", "after_ms", "rate", "count", "seed", "code", "amount"]
 
 export const fields = (input: unknown, known: ReadonlyArray<string>): Record<string, unknown> => {
   if (typeof input !== "object" || input === null || Array.isArray(input)) throw new BadControl("body: a JSON object")
@@ -151,8 +186,9 @@ export const decodeBehaviour = (provider: ProviderName, input: unknown): Behavio
   const code = given["code"]
   if (code != null && (typeof code !== "string" || !/^[A-Za-z0-9_]{1,64}$/.test(code)))
     throw new BadControl("code: up to 64 letters, digits and underscores")
+  const amount = integer("amount", given["amount"], 1, Number.MAX_SAFE_INTEGER)
   return {
-    id: provider,
+    id: idOf(provider, amount, op),
     fault,
     op,
     latency_ms: integer("latency_ms", given["latency_ms"], 0, MAX_MS) ?? 0,
@@ -160,6 +196,7 @@ export const decodeBehaviour = (provider: ProviderName, input: unknown): Behavio
     rate: chance("rate", given["rate"]),
     count: integer("count", given["count"], 1, MAX_COUNT),
     code: typeof code === "string" ? code : undefined,
+    amount,
     random: integer("seed", given["seed"], 0, Number.MAX_SAFE_INTEGER) ?? 1
   }
 }

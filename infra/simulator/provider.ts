@@ -39,6 +39,8 @@ export type Plan = {
   /** The scope in which two calls with one key collide; absent where keys mean nothing. */
   readonly lock: string | undefined
   readonly paymentId: string | undefined
+  /** What is to be charged, where the call says so (ISO minor units); later calls of its payment are known by it. */
+  readonly amount: () => number | undefined
 }
 
 export type Provider = {

@@ -74,10 +74,19 @@ for (const [name, value] of [
   ["GATEWAY_BACKOFF_MS", "1.5"],
   ["UNKNOWN_REVIEW_MS", "soon"],
   ["BREAKER_RESET_MS", "-1"],
+  ["BREAKER_FAILURES", "0"],
+  ["BREAKER_CALLS_MIN", "few"],
   ["GATEWAY_PROVIDERS", "stripe,nobody"]
 ] as const)
   test(`${name}=${value} stops the start`, () =>
     expect(Exit.isFailure(read("http://127.0.0.1:1", { [name]: value }))).toBe(true))
+
+test("what opens a breaker can be set, for all of them", () => {
+  const { breaker } = simulated({ BREAKER_FAILURES: "7", BREAKER_CALLS_MIN: "40" })
+  for (const provider of ["stripe", "paypal", "adyen"] as const)
+    expect(breaker(provider)).toMatchObject({ consecutive: 7, calls_min: 40 })
+  expect(simulated({}).breaker("paypal")).toMatchObject({ consecutive: 3, calls_min: 10 })
+})
 
 test("one reset for all breakers", () => {
   const { breaker } = simulated({ BREAKER_RESET_MS: "2000" })

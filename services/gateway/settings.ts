@@ -61,6 +61,8 @@ const environment = (simulatorUrl: string | undefined) => {
     recovery_ms: atLeastOne("RECOVERY_INTERVAL_MS", DEFAULTS.recovery_ms),
     review_ms: atLeastOne("UNKNOWN_REVIEW_MS", DEFAULTS.review_ms),
     reset_ms: Config.option(whole("BREAKER_RESET_MS", 0)),
+    consecutive: Config.option(whole("BREAKER_FAILURES", 1)),
+    calls_min: Config.option(whole("BREAKER_CALLS_MIN", 1)),
     stripeUrl: text("STRIPE_URL", simulatorUrl),
     stripeSecret: secret("STRIPE_SECRET_KEY"),
     stripeMethod: text("STRIPE_PAYMENT_METHOD", "pm_card_visa"),
@@ -86,6 +88,15 @@ export const breakerRules =
   })
 
 type Decoded = Config.Success<ReturnType<typeof environment>>
+
+const breakersOf = (given: Decoded): GatewaySettings["breaker"] => {
+  const rules = breakerRules(Option.getOrUndefined(given.reset_ms))
+  return (provider) => ({
+    ...rules(provider),
+    ...Option.match(given.consecutive, { onNone: () => ({}), onSome: (consecutive) => ({ consecutive }) }),
+    ...Option.match(given.calls_min, { onNone: () => ({}), onSome: (calls_min) => ({ calls_min }) })
+  })
+}
 
 const settingsOf = (given: Decoded): Omit<GatewaySettings, "webhooks"> => {
   const { tries, timeout_ms, backoff_ms, recovery_ms, review_ms } = given
@@ -125,7 +136,7 @@ const settingsOf = (given: Decoded): Omit<GatewaySettings, "webhooks"> => {
       },
       adyen: adyen === undefined ? undefined : { ...adyen, timeout_ms }
     },
-    breaker: breakerRules(Option.getOrUndefined(given.reset_ms))
+    breaker: breakersOf(given)
   }
 }
 

@@ -189,6 +189,7 @@ export interface WireEntry {
   readonly body_hash: string
   readonly payment_id?: string
   readonly status: number
+  readonly fault?: string
 }
 
 export interface Behaviour {
@@ -198,6 +199,8 @@ export interface Behaviour {
   readonly code?: string
   readonly latency_ms?: number
   readonly after_ms?: number
+  /** Only for payments of this amount; to be armed before they begin. */
+  readonly amount?: number
 }
 
 export interface Webhooks {

@@ -1,8 +1,8 @@
 /** Adyen, Checkout v72, as a provider of the simulator: authentication, idempotency, faults, and then the endpoint. */
-import { isoToAdyen } from "../currency.ts"
+import { adyenToIso, isoToAdyen } from "../currency.ts"
 import type { Drawn, Op } from "../faults.ts"
 import { type Answer, type Call, header, type Outside, type Plan, type Provider } from "../provider.ts"
-import { bodyOrEmpty, capturesItself, type Json, parseBody, text } from "./body.ts"
+import { bodyOrEmpty, capturesItself, inner, type Json, parseBody, text } from "./body.ts"
 import { findKey, KEY_LENGTH_MAX, pruneKeys, storeKey } from "./keys.ts"
 import { carryOut, failCapture, failRefund, modify, technicalCancel } from "./modifications.ts"
 import { authorise, pay, reasonOf } from "./payments.ts"
@@ -50,6 +50,12 @@ const paymentOf = (store: Store, route: Route, body: Json): string | undefined =
   return store.payments.get(route.id)?.payment_id ?? undefined
 }
 
+const amountOf = (body: Json): number | undefined => {
+  const { value, currency } = inner(body, "amount") ?? {}
+  const amount = typeof value === "number" && typeof currency === "string" ? adyenToIso(currency, value) : undefined
+  return typeof amount === "number" ? amount : undefined
+}
+
 const keyOf = (call: Call): string | undefined =>
   call.method === "POST" ? header(call.headers, "idempotency-key") : undefined
 
@@ -67,7 +73,8 @@ const planOf = (store: Store, call: Call): Plan => {
     ...(route?.name === "captures" && { declines: [] }),
     idempotencyKey: key,
     lock: key === undefined ? undefined : `adyen ${key}`,
-    paymentId: route === undefined ? undefined : paymentOf(store, route, body)
+    paymentId: route === undefined ? undefined : paymentOf(store, route, body),
+    amount: () => (route?.name === "payments" ? amountOf(body) : undefined)
   }
 }
 

@@ -1,4 +1,5 @@
 /** PayPal, Orders v2 and Payments v2, as a provider of the simulator. */
+import { paypalToIso } from "../currency.ts"
 import type { Drawn, Op } from "../faults.ts"
 import { debugId } from "../ids.ts"
 import { type Answer, type Call, header, type Outside, type Plan, type Provider } from "../provider.ts"
@@ -53,13 +54,23 @@ const bodyOrEmpty = (call: Call): Json => {
 
 const paymentOf = (store: Store, route: Route, body: Json): string | undefined => {
   if (route.name === "order.create") {
-    const units = body["purchase_units"]
-    const custom = inner({ unit: Array.isArray(units) ? units[0] : undefined }, "unit")?.["custom_id"]
+    const custom = unitOf(body)?.["custom_id"]
     return typeof custom === "string" ? custom : undefined
   }
   const { orders, authorizations, captures, refunds } = store
   const { id } = route
   return (orders.get(id) ?? authorizations.get(id) ?? captures.get(id) ?? refunds.get(id))?.custom_id
+}
+
+const unitOf = (body: Json): Json | undefined => {
+  const units = body["purchase_units"]
+  return inner({ unit: Array.isArray(units) ? units[0] : undefined }, "unit")
+}
+
+const amountOf = (body: Json): number | undefined => {
+  const { value, currency_code: currency } = inner(unitOf(body), "amount") ?? {}
+  const amount = typeof value === "string" && typeof currency === "string" ? paypalToIso(currency, value) : undefined
+  return typeof amount === "number" ? amount : undefined
 }
 
 const opsOf = (route: Route | undefined, body: Json): ReadonlyArray<Op> => {
@@ -105,7 +116,8 @@ const planOf = (store: ReturnType<typeof makeStore>, call: Call): Plan => {
     ops,
     idempotencyKey: requestId,
     lock: keyed ? `paypal ${keyId(route, requestId)}` : undefined,
-    paymentId: route === undefined ? undefined : paymentOf(store, route, body)
+    paymentId: route === undefined ? undefined : paymentOf(store, route, body),
+    amount: () => (route?.name === "order.create" ? amountOf(body) : undefined)
   }
 }
 

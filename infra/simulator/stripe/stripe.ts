@@ -1,4 +1,5 @@
 /** Stripe, API v1, as a provider of the simulator: authentication, idempotency, faults, and then the endpoint. */
+import { stripeToIso } from "../currency.ts"
 import type { Drawn, Op } from "../faults.ts"
 import { emptyForm, type Form, flatStrings, group, parseForm, text } from "../form.ts"
 import { stripeId } from "../ids.ts"
@@ -105,6 +106,11 @@ const paymentOf = (store: Store, route: Route, form: Form): string | undefined =
   return store.intents.get(intent ?? route.id)?.metadata["payment_id"]
 }
 
+const amountOf = (form: Form): number | undefined => {
+  const [amount, currency] = [Number(text(form, "amount")), text(form, "currency")]
+  return currency === undefined || !Number.isSafeInteger(amount) ? undefined : stripeToIso(currency, amount)
+}
+
 const opsOf = (route: Route | undefined, form: Form): ReadonlyArray<Op> => {
   if (route === undefined) return ["read"]
   if (route.name === "create" && form["confirm"] === "true") return ["charge", "create"]
@@ -139,7 +145,8 @@ const planOf = (store: ReturnType<typeof makeStore>, parsed: (call: Call) => For
     ops,
     idempotencyKey: key,
     lock: key === undefined ? undefined : `stripe ${key}`,
-    paymentId: route === undefined ? undefined : paymentOf(store, route, form)
+    paymentId: route === undefined ? undefined : paymentOf(store, route, form),
+    amount: () => (route?.name === "create" ? amountOf(form) : undefined)
   }
 }
 
