@@ -109,11 +109,13 @@ const keyParameter = ({ key }: Route) =>
 
 const responses = (route: Route, shown: Schemas): Json => {
   const list: Record<string, unknown> = {}
-  for (const [status, { says, schema, type = "application/json", example }] of Object.entries(route.answers))
+  for (const [status, { says, schema, type = "application/json", example, also = {} }] of Object.entries(route.answers))
     list[status] = {
       description: says,
       headers: TRACE_HEADERS,
-      ...(schema === undefined ? {} : { content: { [type]: { schema: shown.of(schema), example } } })
+      ...(schema === undefined
+        ? {}
+        : { content: { [type]: { schema: shown.of(schema), example }, ...otherForms(also) } })
     }
   const byStatus = Map.groupBy(problemsOf(route), (code) => ERRORS[code].status)
   const ref = shown.of(ProblemBody)
@@ -126,6 +128,9 @@ const responses = (route: Route, shown: Schemas): Json => {
   }
   return list
 }
+
+const otherForms = (also: Readonly<Record<string, string>>): Json =>
+  Object.fromEntries(Object.entries(also).map(([type, example]) => [type, { schema: TEXT, example }]))
 
 const problemResponse = (code: ErrorCode, schema: Json): Json => ({
   description: `${code}: ${ERRORS[code].title}. ${ERRORS[code].whatToDo}`,

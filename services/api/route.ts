@@ -37,6 +37,8 @@ export interface Described {
   /** The media type; JSON unless it is named. */
   readonly type?: string
   readonly example?: unknown
+  /** Other forms of the same answer: media type → how it looks there. */
+  readonly also?: Readonly<Record<string, string>>
 }
 
 /** A body that is handed over as the bytes it came as, because those are what is signed. */

@@ -2,6 +2,7 @@
  * Every code a client can meet: its HTTP status, its category (MISSION 9), whether the same request may be sent again,
  * and what to do. Titles are constant per code (RFC 9457); `docs/errors.md` is generated from this table.
  */
+import { MONEY_ERRORS } from "./errors-money.ts"
 import { OPERATOR_ERRORS } from "./errors-operators.ts"
 import { type Problem, problem } from "./problem.ts"
 
@@ -250,6 +251,7 @@ export const ERRORS = {
     "The payment took too long and was undone",
     "The money is back in the wallet. Try again with a new key."
   ),
+  ...MONEY_ERRORS,
   ...OPERATOR_ERRORS
 } as const satisfies Record<string, Problem>
 

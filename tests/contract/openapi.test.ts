@@ -51,6 +51,8 @@ const CALLS: ReadonlyArray<readonly [string, string, number, () => Promise<Answe
   ["get", `${W}/{id}`, 304, unchanged],
   ["get", `${W}/{id}`, 404, () => api.get(`${W}/${payment.id}`)],
   ["get", `${W}/{id}/balance`, 200, () => api.get(`${W}/${wallet.id}/balance`)],
+  ["get", `${W}/{id}/statement`, 200, () => api.get(`${W}/${wallet.id}/statement`)],
+  ["get", `${W}/{id}/statement`, 400, () => api.get(`${W}/${wallet.id}/statement?format=pdf`)],
   ["get", `${W}/{id}/events`, 200, () => api.get(`${W}/${wallet.id}/events`)],
   ["post", `${W}/{id}/credits`, 201, () => api.credit(wallet.id, 100)],
   ["post", `${W}/{id}/credits`, 400, () => api.credit(wallet.id, 0)],

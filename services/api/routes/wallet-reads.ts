@@ -31,7 +31,10 @@ export const walletReads = (parts: Parts): ReadonlyArray<Route> => [
   events(parts)
 ]
 
-const found = Effect.fnUntraced(function* ({ store }: Pick<Parts, "store">, { principal, id }: ApiRequest) {
+export const walletFound = Effect.fnUntraced(function* (
+  { store }: Pick<Parts, "store">,
+  { principal, id }: ApiRequest
+) {
   const wallet = isUuid(id) ? yield* store.wallet(principal.tenant, id) : undefined
   return wallet ?? (yield* Effect.fail(problem("WALLET_NOT_FOUND", { details: { wallet_id: id } })))
 })
@@ -47,7 +50,9 @@ const one = (parts: Parts): Route =>
     answers: { 200: { says: "The wallet", schema: Wallet }, 304: { says: "The client's version is the current one" } },
     problems: ["WALLET_NOT_FOUND"],
     handle: (request) =>
-      Effect.map(found(parts, request), (wallet) => unchangedOr(request, etagOf(wallet), () => walletView(wallet)))
+      Effect.map(walletFound(parts, request), (wallet) =>
+        unchangedOr(request, etagOf(wallet), () => walletView(wallet))
+      )
   })
 
 /** A lapse changes what is shown before an event raises the version. */
@@ -102,7 +107,7 @@ const balance = (parts: Parts): Route =>
       if (typeof at === "object") return yield* Effect.fail(at)
       if (at !== undefined && at > request.now)
         return yield* Effect.fail(invalidField("at", "must not be in the future"))
-      const wallet = yield* found(parts, request)
+      const wallet = yield* walletFound(parts, request)
       if (at === undefined) return json(200, balanceView(wallet, wallet, request.now))
       const stream = walletStream(wallet.id, partitionKey(request.principal.tenant, wallet.user_id))
       const then = yield* balanceAt(parts.store, stream, wallet.version, at)
@@ -134,7 +139,7 @@ const events = (parts: Parts): Route =>
       const asked = pageOf(request.query, `events ${request.id}`)
       if (isProblemOf(asked)) return yield* Effect.fail(asked)
       if (asked.after !== undefined && !/^\d{1,9}$/.test(asked.after)) return yield* Effect.fail(badCursor)
-      const wallet = yield* found(parts, request)
+      const wallet = yield* walletFound(parts, request)
       const stream = walletStream(wallet.id, partitionKey(request.principal.tenant, wallet.user_id))
       const stored = yield* parts.store.events(stream, Number(asked.after ?? 0), asked.limit + 1)
       return json(

@@ -17,6 +17,7 @@ import { Credit, creditView, Wallet, walletView } from "../resources.ts"
 import { type ApiFailure, json, refused } from "../responses.ts"
 import { type ApiRequest, ID, type Route, route } from "../route.ts"
 import type { Parts } from "./parts.ts"
+import { statementRoute } from "./statement.ts"
 import { walletReads } from "./wallet-reads.ts"
 
 /** Wallets and credits are answered as soon as they are committed; only then may a twin look for them. */
@@ -25,6 +26,7 @@ export const LEASE_MS = 5_000
 export const walletRoutes = (parts: Parts): ReadonlyArray<Route> => [
   open(parts),
   ...walletReads(parts),
+  statementRoute(parts),
   credit(parts),
   lock(parts, "lock", "LockWallet"),
   lock(parts, "unlock", "UnlockWallet")

@@ -1,0 +1,27 @@
+/** What the document shows of statements, transfers, withdrawals and bulk; a test decodes each. */
+import { EXAMPLE } from "../../shared/contract/catalogue.ts"
+import { FORMATS } from "./statement/formats.ts"
+
+const frame = {
+  wallet_id: EXAMPLE.wallet,
+  currency: "USD",
+  from: "2026-11-01T00:00:00.000Z",
+  to: "2026-12-01T00:00:00.000Z"
+}
+const credit = {
+  id: EXAMPLE.payment,
+  version: 2,
+  time: EXAMPLE.time,
+  kind: "credit",
+  amount: 100_000,
+  balance: 100_000,
+  reference: EXAMPLE.other,
+  description: "bank transfer 4711"
+}
+const exact = { ...credit, amount: 100_000n, balance: 100_000n }
+const whole = { ...frame, opening: 0n, closing: 100_000n }
+const { csv } = FORMATS
+export const statement = {
+  json: { ...frame, opening: 0, entries: [credit], closing: 100_000 },
+  csv: csv.head(whole) + csv.entries([exact], true, whole) + csv.end(whole)
+}
