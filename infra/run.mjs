@@ -15,6 +15,7 @@ const commands = {
   start: typescript("infra/embedded/main.ts"),
   test: typescript("infra/test.ts"),
   demo: typescript("infra/demo/main.ts"),
+  simulate: typescript("tests/simulation/main.ts"),
   bench: typescript("bench/main.ts"),
   rebuild: typescript("infra/consistency/main.ts"),
   lifecycle: typescript("infra/lifecycle.ts"),

@@ -26,15 +26,15 @@ export class Ids extends Context.Service<
     return { next: sequence(bytes), random: Math.random }
   })
   /** The same seed gives the same ids: the simulation's. */
-  static readonly seeded = (random: () => number) =>
-    Layer.sync(Ids, () => {
-      const bytes = new Uint8Array(RANDOM_BYTES)
-      const fill = () => {
-        for (let i = 0; i < RANDOM_BYTES; i++) bytes[i] = Math.floor(random() * 256)
-        return bytes
-      }
-      return { next: sequence(fill), random }
-    })
+  static readonly seeded = (random: () => number) => Layer.sync(Ids, () => Ids.seededBy(random))
+  static readonly seededBy = (random: () => number): Ids["Service"] => {
+    const bytes = new Uint8Array(RANDOM_BYTES)
+    const fill = () => {
+      for (let i = 0; i < RANDOM_BYTES; i++) bytes[i] = Math.floor(random() * 256)
+      return bytes
+    }
+    return { next: sequence(fill), random }
+  }
 }
 
 const RANDOM_BYTES = 8

@@ -1,35 +1,36 @@
 /**
- * Providers inside the simulated world: they keep a ledger, know their idempotency keys, and may answer late, wrongly
- * or not at all. What is charged is decided apart from what the caller hears: that is where double charges come from.
+ * Providers of the simulated world: they keep a ledger and know their keys. What is done is drawn apart from what the
+ * caller hears, and sometimes happens after he has given up: that is where double charges come from.
  */
 import { Effect } from "effect"
 import type { Answer, ProviderCall, RefundAnswer, RefundCall } from "../../services/gateway/calls.ts"
+import type { ProviderPort, Told } from "../../services/gateway/provider/port.ts"
 import type { Provider } from "../../shared/contract/gateway.ts"
 import { executeAtAdyen, type Notice, noticesOf } from "./adyen.ts"
-
-export interface Hostility {
-  /** Chance that a call gets no usable answer. */
-  readonly silence: number
-  /** Chance that a silent charge was executed all the same. */
-  readonly executed: number
-  readonly decline: number
-  /** Longest time (ms) a call takes. */
-  readonly latencyMs: number
-}
+import type { World } from "./world.ts"
 
 export interface Charge {
   readonly payment: string
   readonly provider: Provider
+  readonly attempt: number
   readonly amount: bigint
   status: "none" | "authorised" | "charged" | "declined" | "cancelled" | "refunded"
+  /** The provider answers this key with its own server error for ever (Stripe, 24 h). */
+  spent?: boolean
 }
 
-interface Refund {
+export interface Refund {
   readonly payment: string
   readonly provider: Provider
   readonly amount: bigint
-  status: "pending" | "done" | "refused"
+  status: "pending" | "done" | "refused" | "undone"
 }
+
+const MINUTE_MS = 60_000
+/** Longer than anybody waits for a call. */
+const HANG_MS = 200_000
+const LATE_MS = 3 * MINUTE_MS
+const DAY_MS = 86_400_000
 
 const attemptOf = ({ payment_id, provider, attempt }: ProviderCall) => `${payment_id}:${provider}:${attempt}`
 
@@ -38,12 +39,20 @@ export class Providers {
   readonly charges = new Map<string, Charge>()
   /** By key: a refund has one for ever. */
   readonly refunds = new Map<string, Refund>()
-  private readonly random: () => number
-  hostility: Hostility
+  /** On the wire: key → what was asked under it; attempt → the key of its charge. */
+  private readonly bodies = new Map<string, string>()
+  private readonly keys = new Map<string, string>()
+  calls = 0
+  private readonly world: World
+  readonly ports: ReadonlyArray<ProviderPort>
 
-  constructor(random: () => number, hostility: Hostility) {
-    this.random = random
-    this.hostility = hostility
+  constructor(world: World) {
+    this.world = world
+    this.ports = (["stripe", "paypal", "adyen"] as const).map((provider) => {
+      const call = (it: ProviderCall) => this.call(it)
+      const refund = (it: RefundCall) => this.refund(it)
+      return { provider, charge: call, read: call, fence: call, reverse: call, refund, accepts: () => true }
+    })
   }
 
   /** Kept charges of a payment, over all providers. */
@@ -51,81 +60,189 @@ export class Providers {
     return [...this.charges.values()].filter((charge) => charge.payment === payment && charge.status === "charged")
   }
 
-  call(call: ProviderCall): Effect.Effect<Answer> {
-    return Effect.suspend(() => {
-      const { silence, executed, latencyMs } = this.hostility
-      const silent = this.random() < silence
-      const answer = silent && this.random() >= executed ? undefined : this.execute(call)
-      const heard: Answer = silent || answer === undefined ? { outcome: "unknown", reason: "timeout" } : answer
-      return Effect.delay(Effect.succeed(heard), Math.floor(this.random() * latencyMs))
+  /** The reference under which the provider knows an attempt. */
+  referenceOf(attempt: string, provider: Provider): string {
+    return provider === "adyen" ? `psp-${attempt.replace(":adyen:", "-")}` : `ref-${attempt}`
+  }
+
+  private call(call: ProviderCall): Effect.Effect<Told> {
+    return this.taking(() => {
+      this.onWire(call, attemptOf(call))
+      const { answer, health } = this.hear(call)
+      if (call.provider === "adyen") for (const notice of this.noticesFor(call)) this.world.notify(call, notice)
+      return { ...answer, health }
     })
   }
 
-  /** What the caller hears is drawn apart from what is done; a refund is done once a key, and refused for good once. */
-  refund(call: RefundCall): Effect.Effect<RefundAnswer> {
-    return Effect.suspend(() => {
-      const { silence, executed, latencyMs } = this.hostility
-      const silent = this.random() < silence
-      const done = silent && this.random() >= executed ? undefined : this.giveBack(call)
-      const heard: RefundAnswer = silent || done === undefined ? { outcome: "unknown", code: "timeout" } : done
-      return Effect.delay(Effect.succeed(heard), Math.floor(this.random() * latencyMs))
+  private refund(call: RefundCall): Effect.Effect<RefundAnswer> {
+    return this.taking(() => {
+      this.onWire(call, `${call.payment_id}:${call.refund_id}`)
+      const { random, tally } = this.world
+      const { silence, executed } = this.world.faults()
+      if (random() >= silence) return this.giveBack(call)
+      const done = random() < executed
+      tally.add(done ? "refund done, answer lost" : "refund lost")
+      if (done) this.giveBack(call)
+      return { outcome: "unknown", code: "timeout" }
     })
   }
 
-  private giveBack({ idempotency_key: key, payment_id, provider, amount }: RefundCall): RefundAnswer {
-    let known = this.refunds.get(key)
-    if (known === undefined) {
-      const refused = this.random() < this.hostility.decline
-      const status = refused ? "refused" : this.random() < this.hostility.decline ? "pending" : "done"
-      known = { payment: payment_id, provider, amount, status }
-      this.refunds.set(key, known)
-    } else if (known.status === "pending") known.status = "done"
-    if (known.status === "refused") return { outcome: "refused", code: "REFUND_NOT_ALLOWED" }
-    return { outcome: known.status === "done" ? "succeeded" : "pending", reference: `re-${key}` }
+  /** The provider acts when the request arrives, and its answer takes as long again. */
+  private taking<A>(act: () => A): Effect.Effect<A> {
+    const { world } = this
+    return Effect.suspend(() => {
+      const { latencyMs, hang } = world.faults()
+      const way = Math.floor((world.random() * latencyMs) / 2)
+      const hangs = world.random() < hang
+      if (hangs) world.tally.add("call hangs")
+      this.calls++
+      return Effect.andThen(
+        world.time.sleep(way),
+        Effect.suspend(() => {
+          const answer = act()
+          return Effect.as(world.time.sleep(way + (hangs ? HANG_MS : 0)), answer)
+        })
+      )
+    })
   }
 
-  /** What the provider tells of the attempt by itself: lost as often as answers are, told again at the next call. */
-  notices(call: ProviderCall): ReadonlyArray<Notice> {
-    if (call.provider !== "adyen" || this.random() < this.hostility.silence) return []
-    const charge = this.charges.get(attemptOf(call))
-    return charge === undefined ? [] : noticesOf(charge, call)
+  private hear(call: ProviderCall): { readonly answer: Answer; readonly health: Told["health"] } {
+    const { random, tally } = this.world
+    const faults = this.world.faults()
+    if (random() < faults.refused) {
+      const limited = random() < 0.5
+      tally.add(limited ? "turned away (429)" : "not sent")
+      return { answer: { outcome: limited ? "not_executed" : "not_sent", code: "simulated" }, health: "neutral" }
+    }
+    if (random() >= faults.silence) return this.spent(call) ?? { answer: this.execute(call), health: "ok" }
+    const reason = random() < 0.6 ? "timeout" : random() < 0.5 ? "http_500" : "reset"
+    if (random() < faults.executed) {
+      tally.add(`${call.operation} done, answer lost`)
+      this.execute(call)
+    } else if (call.operation === "charge" && random() < faults.late) {
+      this.later(call)
+    } else tally.add(`${call.operation} lost`)
+    if (call.operation === "charge" && reason === "http_500" && call.provider === "stripe") this.of(call).spent = true
+    return { answer: { outcome: "unknown", reason }, health: "failure" }
+  }
+
+  private spent(call: ProviderCall): ReturnType<Providers["hear"]> | undefined {
+    if (call.operation !== "charge" || this.of(call).spent !== true) return undefined
+    this.world.tally.add("stored server error")
+    return { answer: { outcome: "unknown", reason: "http_500" }, health: "failure" }
+  }
+
+  /** Executed after its caller has looked away: only a fence that came before keeps it from taking money. */
+  private later(call: ProviderCall): void {
+    const { world } = this
+    world.tally.add("charge executed late")
+    world.time.after(Math.floor(world.random() * LATE_MS), () => {
+      const charge = this.of(call)
+      const fenced = charge.status === "cancelled"
+      if (fenced && world.random() < world.plan.faults.broken && call.provider !== "adyen") {
+        charge.status = "charged"
+        world.tally.add("charged after its fence")
+        const found: Notice = { ...call, operation: "read", answer: this.success(call) }
+        world.notify(call, found, true)
+      } else if (!fenced) this.execute(call)
+    })
+  }
+
+  private success(call: ProviderCall): Answer {
+    const { amount, currency } = call
+    const id = attemptOf(call)
+    return { outcome: "succeeded", provider_reference: `ref-${id}`, handle: `h-${id}`, amount, currency }
+  }
+
+  private of(call: ProviderCall): Charge {
+    const id = attemptOf(call)
+    const { payment_id: payment, provider, attempt, amount } = call
+    const charge: Charge = this.charges.get(id) ?? { payment, provider, attempt, amount, status: "none" }
+    this.charges.set(id, charge)
+    return charge
   }
 
   private execute(call: ProviderCall): Answer {
-    const id = attemptOf(call)
-    const charge: Charge = this.charges.get(id) ?? {
-      payment: call.payment_id,
-      provider: call.provider,
-      amount: call.amount,
-      status: "none"
-    }
-    this.charges.set(id, charge)
-    if (call.provider === "adyen") return executeAtAdyen(charge, call, () => this.random() < this.hostility.decline)
-    const { amount, currency } = call
-    const success: Answer = {
-      outcome: "succeeded",
-      provider_reference: `ref-${id}`,
-      handle: `h-${id}`,
-      amount,
-      currency
-    }
+    const charge = this.of(call)
+    const declines = () => this.world.random() < this.world.faults().decline
+    if (call.provider === "adyen") return executeAtAdyen(charge, call, declines)
+    const success = this.success(call)
     const declined: Answer = { outcome: "declined", decline_class: "soft", code: "generic_decline" }
     switch (call.operation) {
       case "charge":
-        if (charge.status === "none") charge.status = this.random() < this.hostility.decline ? "declined" : "charged"
+        if (charge.status === "none") charge.status = declines() ? "declined" : "charged"
         return charge.status === "charged" ? success : charge.status === "declined" ? declined : { outcome: "fenced" }
       case "read":
         if (charge.status === "charged") return success
-        return charge.status === "declined"
-          ? declined
-          : { outcome: charge.status === "cancelled" ? "fenced" : "not_charged" }
+        if (charge.status === "declined") return declined
+        return { outcome: charge.status === "none" ? "not_charged" : "fenced" }
       case "fence":
         if (charge.status === "charged") return success
-        charge.status = charge.status === "declined" ? "declined" : "cancelled"
+        if (charge.status === "none") charge.status = "cancelled"
         return { outcome: "fenced" }
       case "reverse":
         if (charge.status === "charged") charge.status = "refunded"
-        return { outcome: "reversed", provider_reference: `re-${id}` }
+        return { outcome: "reversed", provider_reference: `re-${attemptOf(call)}` }
     }
+  }
+
+  private giveBack({ idempotency_key: key, ...call }: RefundCall): RefundAnswer {
+    const { random, tally } = this.world
+    const { decline, undone } = this.world.faults()
+    const { payment_id: payment, provider, amount } = call
+    const reference = `re-${key}`
+    let known = this.refunds.get(key)
+    if (known === undefined) {
+      known = {
+        payment,
+        provider,
+        amount,
+        status: random() < decline ? "refused" : random() < decline ? "pending" : "done"
+      }
+      this.refunds.set(key, known)
+    } else if (known.status === "pending") known.status = "done"
+    if (known.status === "refused") return { outcome: "refused", code: "REFUND_NOT_ALLOWED" }
+    if (known.status === "undone") return { outcome: "failed", reference, code: "lost_or_stolen_card" }
+    if (known.status === "done" && random() < undone) {
+      const refund = known
+      this.world.time.after(Math.floor(random() * 3 * DAY_MS), () => {
+        if (refund.status !== "done") return
+        refund.status = "undone"
+        tally.add("refund undone days later")
+        this.world.takeBack({ ...call, idempotency_key: key }, reference)
+      })
+    }
+    return { outcome: known.status === "done" ? "succeeded" : "pending", reference }
+  }
+
+  /** What the provider tells of the attempt by itself: lost, or late and more than once. */
+  private noticesFor(call: ProviderCall): ReadonlyArray<Notice> {
+    const { random, tally } = this.world
+    const { lost, repeated } = this.world.faults()
+    const charge = this.charges.get(attemptOf(call))
+    const notices = charge === undefined ? [] : noticesOf(charge, call)
+    if (notices.length === 0) return notices
+    if (random() < lost) {
+      tally.add("notice lost")
+      return []
+    }
+    if (random() >= repeated) return notices
+    tally.add("notice repeated")
+    return [...notices, ...notices]
+  }
+
+  /** I10: one (attempt, operation) has one key for its charge, and one key has one body, for ever. */
+  private onWire(call: ProviderCall | RefundCall, of: string): void {
+    const { idempotency_key: key, operation, amount, currency, provider } = call
+    const body = `${of} ${provider} ${operation} ${amount} ${currency}`
+    const before = this.bodies.get(key)
+    if (before === undefined) this.bodies.set(key, body)
+    else if (before !== body)
+      this.world.violate("I10", `${key} was sent with ${before}, then with ${body}`, call.payment_id)
+    if (operation !== "charge" && operation !== "refund") return
+    const first = this.keys.get(`${of}:${operation}`) ?? key
+    this.keys.set(`${of}:${operation}`, first)
+    if (first !== key)
+      this.world.violate("I10", `${of}: ${operation} under ${first}, then under ${key}`, call.payment_id)
   }
 }

@@ -1,7 +1,9 @@
 /** Randomness and scheduling out of one seed: one seed is one interleaving, on Bun and Node alike. */
 
+export type Random = () => number
+
 /** mulberry32: small, fast and the same everywhere. */
-export const prng = (seed: number): (() => number) => {
+export const prng = (seed: number): Random => {
   let state = seed | 0
   return () => {
     state = (state + 0x6d2b79f5) | 0
@@ -13,53 +15,53 @@ export const prng = (seed: number): (() => number) => {
 
 type Task = () => void
 
-/** One run queue for Effect's fibers: the seed picks the next task and every place to yield. */
+/** One run queue for Effect's fibers: the seed picks the next task and every place to yield. Nothing runs by itself. */
 export class SeededScheduler {
-  readonly executionMode = "async" as const
+  readonly executionMode = "sync" as const
   private readonly tasks: Array<Task> = []
-  private readonly random: () => number
-  private readonly yields: number
-  private armed = false
+  private readonly random: Random
+  private readonly apart: number
+  private left: number
 
-  constructor(random: () => number, yields: number) {
+  /** `apart`: operations between two places to yield, on average. */
+  constructor(random: Random, apart: number) {
     this.random = random
-    this.yields = yields
+    this.apart = apart
+    this.left = this.draw()
+  }
+
+  private draw(): number {
+    return 1 + Math.floor(2 * this.apart * this.random())
   }
 
   shouldYield(): boolean {
-    return this.random() < this.yields
+    if (--this.left > 0) return false
+    this.left = this.draw()
+    return true
   }
 
   makeDispatcher() {
-    return {
-      scheduleTask: (task: Task) => {
-        this.tasks.push(task)
-        if (this.armed) return
-        this.armed = true
-        queueMicrotask(() => {
-          this.armed = false
-          this.drain()
-        })
-      },
-      flush: () => this.drain()
-    }
+    return { scheduleTask: (task: Task) => void this.tasks.push(task), flush: () => undefined }
   }
 
-  private drain(): void {
-    while (this.tasks.length > 0) {
-      const at = Math.floor(this.random() * this.tasks.length)
-      const task = this.tasks[at] as Task
-      this.tasks[at] = this.tasks[this.tasks.length - 1] as Task
-      this.tasks.pop()
+  /** Runs until nobody can go on. */
+  drain(): void {
+    const { tasks, random } = this
+    while (tasks.length > 0) {
+      const at = tasks.length === 1 ? 0 : Math.floor(random() * tasks.length)
+      const task = tasks[at] as Task
+      const last = tasks.pop() as Task
+      if (at < tasks.length) tasks[at] = last
       task()
     }
   }
 }
 
-/** FNV-1a over the lines, 32 bit. */
-export const hashOf = (lines: ReadonlyArray<string>): number => {
-  let hash = 2_166_136_261
-  for (const line of lines)
-    for (let i = 0; i < line.length; i++) hash = Math.imul(hash ^ line.charCodeAt(i), 16_777_619)
+export const HASH_BEGIN = 2_166_136_261
+
+/** FNV-1a, 32 bit; goes on from an earlier hash. */
+export const hashOf = (text: string, from = HASH_BEGIN): number => {
+  let hash = from
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 16_777_619)
   return hash >>> 0
 }

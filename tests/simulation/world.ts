@@ -1,276 +1,213 @@
 /**
- * The whole platform in memory under a seeded scheduler and virtual time: the real deciders, journal, bus, processors
- * and timers; only the store and the providers are the world's. A crash ends every fiber and forgets every state; the
- * store and the providers, being outside, remember.
+ * The whole platform in memory under a seeded scheduler and virtual time: the real deciders, journal, bus, processors,
+ * timers and provider calls; only the store and the providers are the world's. A crash ends every fiber and forgets
+ * every state; the store and the providers, being outside, remember.
  */
-import { Clock, Context, Effect, Exit, Layer, Scheduler, Scope } from "effect"
-import { TestClock } from "effect/testing"
+import { Context, Effect, Scheduler } from "effect"
 import type { ProviderCall, RefundCall } from "../../services/gateway/calls.ts"
-import { gatewayDecider } from "../../services/gateway/gateway.ts"
-import { DEFAULTS } from "../../services/gateway/rules.ts"
-import { paymentDecider } from "../../services/payment/decider.ts"
-import { sagaDecider } from "../../services/saga/decider.ts"
-import { walletDecider } from "../../services/wallet/decider.ts"
-import { defaultHoldSettings } from "../../services/wallet/holds.ts"
 import type { Message } from "../../shared/contract/envelope.ts"
-import type { Provider } from "../../shared/contract/gateway.ts"
-import { type Currency, minor } from "../../shared/contract/money.ts"
-import { DeadLetterAsks } from "../../shared/runtime/asks.ts"
-import { embeddedBus } from "../../shared/runtime/bus/embedded.ts"
+import { type Topic, topicPartitions } from "../../shared/contract/topics.ts"
+import type { CrashPoint } from "../../shared/runtime/crashpoint.ts"
 import { Ids } from "../../shared/runtime/ids.ts"
-import { Memory, memoryStore } from "../../shared/runtime/journal/memory.ts"
-import { makeProcessor } from "../../shared/runtime/processor.ts"
-import { makeTimers } from "../../shared/runtime/timers.ts"
+import { Memory } from "../../shared/runtime/journal/memory.ts"
+import type { StoreFailure, Write } from "../../shared/runtime/journal/store.ts"
 import type { Notice } from "./adyen.ts"
-import { dealWith, Poison } from "./poison.ts"
-import { type Hostility, Providers } from "./provider.ts"
-import { hashOf, prng, SeededScheduler } from "./seeded.ts"
+import { Books } from "./books.ts"
+import { ask, play } from "./clients.ts"
+import type { Life } from "./life.ts"
+import { CALM, type Faults, type Plan } from "./plan.ts"
+import { type Composition, composition, type Platform, surroundings } from "./platform.ts"
+import { Poison } from "./poison.ts"
+import { Providers } from "./provider.ts"
+import { HASH_BEGIN, hashOf, prng, type Random, SeededScheduler } from "./seeded.ts"
+import { Tally } from "./tally.ts"
+import { VirtualTime } from "./time.ts"
 
-export const WALLET_FUNDS = 1_000n
-const USER = "ana"
-const KEY = `acme/${USER}`
-/** Chance that a fiber yields at a step: enough to mix, not so much that nothing gets done. */
-const YIELDS = 0.02
-const STEP_MS = 250
-const HOUR_MS = 3_600_000
-
-export interface Plan {
-  readonly payments: number
-  readonly amount: bigint
-  readonly hostility: Hostility
-  /** Chance that a completed payment is refunded: twice at once, each more than half, so that one is refused. */
-  readonly refunds: number
-  /** Crashes of the whole platform while payments and refunds run. */
-  readonly crashes: number
-  /** In the order in which they are asked. */
-  readonly providers?: ReadonlyArray<Provider>
-  /** Chance of a message to break its decider until that is mended, at the end. */
-  readonly poison: number
+export type Invariant = `I${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12}`
+export interface Violation {
+  readonly invariant: Invariant
+  readonly told: string
+  readonly payment?: string | undefined
 }
 
-export const calm: Hostility = { silence: 0, executed: 0, decline: 0, latencyMs: 50 }
+/** Operations between two places to yield, on average: enough to mix, not so much that nothing gets done. */
+const YIELDS_APART = 60
+const DEADLOCK = "nothing is left that could happen, and the world is not done"
+const TICK_MS = 100
+/** No world needs as many: a loop that never rests is a violation, not a hanging test. */
+const STEPS_MAX = 400_000
 
-/** Three in ten calls get no answer, half of those were executed; the platform dies three times. */
-export const hostile: Plan = {
-  payments: 20,
-  amount: 90n,
-  hostility: { silence: 0.3, executed: 0.5, decline: 0.1, latencyMs: 3_000 },
-  refunds: 0.5,
-  crashes: 3,
-  poison: 0.002
-}
-
-/** Rounds after the last payment in which refunds go on being asked for, in a world as hostile as before. */
-const REFUND_ROUNDS = 8
-/** Of a payment. */
-const REFUND_SHARE = [6n, 10n] as const
-
-export interface Report {
-  readonly hash: number
-  readonly trace: ReadonlyArray<string>
+export class World {
+  readonly plan: Plan
+  readonly random: Random
   readonly memory: Memory
+  readonly time = new VirtualTime()
+  readonly tally = new Tally()
+  readonly reached = new Tally()
   readonly providers: Providers
-  readonly virtualMs: number
-  readonly open: number
-}
+  readonly composition: Composition
+  readonly ids: Ids["Service"]
+  readonly poison: Poison
+  readonly violations: Array<Violation> = []
+  readonly books: Books
+  /** Everything that was written, in the order of its commits. */
+  readonly history: Array<Message> = []
+  /** Payments whose asker was told that they are accepted. */
+  readonly acknowledged = new Set<string>()
+  platforms: ReadonlyArray<Platform> = []
+  /** The faults are over: from here on everything must finish. */
+  quiet: boolean
+  hash = HASH_BEGIN
+  private readonly calm: Faults
+  private readonly outage: Faults
+  private ticked = -1
 
-const saga = { sagaTimeoutMs: 300_000, stepTimeoutMs: 60_000, recoveryIntervalMs: 60_000, stuckAfterMs: 300_000 }
-const accepts = () => true
-const ORDER: ReadonlyArray<Provider> = ["stripe", "paypal", "adyen"]
-
-const charging = (providers: Providers, call: ProviderCall) =>
-  Effect.map(providers.call(call), (answer) => {
-    const { payment_id, provider, try: n } = call
-    const tell = ({ attempt, operation, answer }: Omit<Notice, "payment_id">, n: number) => {
-      const data = { payment_id, provider, attempt, try: n, operation, breaker_failures: 0, jitter: 0, ...answer }
-      return { subject: `gateway-${payment_id}`, fact: { type: "RecordAnswer", data } }
-    }
-    return [tell({ ...call, answer }, n), ...providers.notices(call).map((notice) => tell(notice, 0))]
-  })
-
-const refunding = (providers: Providers, call: RefundCall) =>
-  Effect.map(providers.refund(call), (answer) => {
-    const { payment_id, refund_id, provider, try: n } = call
-    const data = { payment_id, refund_id, provider, try: n, jitter: 0, ...answer }
-    return [{ subject: `gateway-${payment_id}`, fact: { type: "RecordRefundAnswer", data } }]
-  })
-
-/** One life of the platform: its processors and timers, until it is told to die. */
-const live = (providers: Providers, order: ReadonlyArray<Provider>, poison: Poison, first: boolean) =>
-  Effect.gen(function* () {
-    const wallet = yield* makeProcessor({
-      decider: poison.in(
-        walletDecider({ concurrentPaymentWindowMs: 1_000, rememberMs: 301_000, holds: defaultHoldSettings })
-      ),
-      topics: ["wallet-commands"]
-    })
-    const payment = yield* makeProcessor({
-      decider: poison.in(
-        paymentDecider({ maxPaymentAmount: 10_000_000n, maxPaymentAmountOf: new Map(), maxRefundsPerPayment: 100 })
-      ),
-      topics: ["payment-commands"]
-    })
-    const sagas = yield* makeProcessor({
-      decider: poison.in(sagaDecider(saga)),
-      topics: ["payment-events", "wallet-events", "gateway-events", "saga-commands"]
-    })
-    const rules = {
-      ...DEFAULTS,
-      providers: order.map((provider) => ({ provider, accepts }))
-    }
-    const gateway = yield* makeProcessor({
-      decider: poison.in(gatewayDecider(rules)),
-      topics: ["gateway-commands"],
-      // No operator plays here, so no breaker is forced.
-      perform: (call) => {
-        if ("force" in call) return Effect.succeed([])
-        return call.operation === "refund" ? refunding(providers, call) : charging(providers, call)
-      }
-    })
-    const timers = yield* makeTimers({ pollMs: STEP_MS, batchMax: 100 })
-    if (!first) yield* timers.restart
-    for (const each of [wallet, payment, sagas, gateway]) yield* Effect.forkScoped(each.run)
-    yield* Effect.forkScoped(timers.run)
-    const asks = Context.get(yield* Layer.build(DeadLetterAsks.layer), DeadLetterAsks)
-    return { wallet, payment, asks }
-  })
-
-const message = (
-  id: string,
-  type: string,
-  subject: string,
-  correlationid: string,
-  time: number,
-  data: object
-): Message => ({
-  id,
-  type,
-  subject,
-  time,
-  tenant: "acme",
-  partitionkey: KEY,
-  correlationid,
-  causationid: id,
-  actor: "key:test",
-  schema: 1,
-  data
-})
-
-/** Who asks for refunds of what is completed by then: each payment is thought of once. */
-class Refunding {
-  private readonly seen = new Set<string>()
-  private readonly plan: Plan
-  private readonly random: () => number
-  private readonly memory: Memory
-
-  constructor(plan: Plan, random: () => number, memory: Memory) {
+  constructor(plan: Plan, random: Random, change: (parts: Composition, world: World) => Composition) {
     this.plan = plan
     this.random = random
-    this.memory = memory
+    this.memory = new Memory({ encoded: plan.encoded })
+    this.providers = new Providers(this)
+    this.ids = Ids.seededBy(random)
+    this.books = new Books(this)
+    this.quiet = plan.faults === CALM
+    this.calm = { ...CALM, latencyMs: plan.faults.latencyMs }
+    this.outage = { ...plan.faults, silence: 1 }
+    this.poison = new Poison(plan.faults.poison, () => this.tally.add("poison"))
+    this.composition = change(this.poison.inAll(composition(plan.providers)), this)
   }
 
-  wishes(next: () => string, now: number): ReadonlyArray<Message> {
-    const [share, whole] = REFUND_SHARE
-    const completed = this.memory.rows("payment.payments").filter((row) => row["status"] === "COMPLETED")
-    return completed.flatMap((row) => {
-      const payment_id = String(row["id"])
-      if (this.seen.has(payment_id)) return []
-      this.seen.add(payment_id)
-      if (this.random() >= this.plan.refunds) return []
-      return [0, 1].map(() => {
-        const refund_id = next()
-        const data = { payment_id, refund_id, amount: minor((this.plan.amount * share) / whole) }
-        return message(refund_id, "RequestRefund", `payment-${payment_id}`, payment_id, now, data)
-      })
+  faults(): Faults {
+    if (this.quiet) return this.calm
+    return this.time.now < this.plan.outageMs ? this.outage : this.plan.faults
+  }
+
+  violate(invariant: Invariant, told: string, payment?: string): void {
+    if (this.violations.length < 20) this.violations.push({ invariant, told, payment })
+  }
+
+  /** A write was done: everything that can be checked at once is. */
+  written(write: Write, life: Life): void {
+    for (const { message } of write.events) this.note(message)
+    for (const { message } of write.commands) this.note(message)
+    this.books.check(write)
+    for (const platform of this.platforms) if (platform.life !== life && platform.life.alive) this.relay(platform)
+  }
+
+  /** Another instance hears of it a little later. */
+  private relay({ life, bus }: Platform): void {
+    if (life.hears) return
+    life.hears = true
+    this.time.after(Math.floor(this.random() * TICK_MS), () => {
+      life.hears = false
+      if (life.alive) this.run(Effect.ignore(bus.refresh))
     })
   }
+
+  private note(message: Message): void {
+    this.history.push(message)
+    this.hash = hashOf(message.id, hashOf(message.type, this.hash))
+  }
+
+  refused(failure: StoreFailure): void {
+    this.reached.add(failure._tag === "Conflict" ? `conflict of ${failure.kind}` : `${failure._tag} refused`)
+  }
+
+  /** A labelled point: a life may end here, and hears of nothing after it. */
+  reaches(life: Life, label: CrashPoint): Effect.Effect<void> {
+    if (this.quiet) return Effect.void
+    return Effect.suspend(() => {
+      if (!life.alive) return Effect.never
+      if (this.random() >= this.plan.faults.crash) return Effect.void
+      this.tally.add(`crash at ${label}`)
+      life.end(label)
+      return Effect.never
+    })
+  }
+
+  /** A provider tells by itself, some time later, to whoever is alive then; or again and again until it is heard. */
+  notify({ payment_id, provider }: ProviderCall, { attempt, operation, answer }: Notice, insists = false): void {
+    const data = { payment_id, provider, attempt, try: 0, operation, breaker_failures: 0, jitter: 0, ...answer }
+    this.time.after(Math.floor(this.random() * 5_000), () => this.hear(payment_id, "RecordAnswer", data, insists))
+  }
+
+  /** A refund that was done is undone: the provider says so until it is heard. */
+  takeBack({ payment_id, refund_id, provider }: RefundCall, reference: string): void {
+    const data = { payment_id, refund_id, provider, try: 0, jitter: 0, outcome: "failed", reference, code: "undone" }
+    this.hear(payment_id, "RecordRefundAnswer", data, true)
+  }
+
+  private hear(payment_id: string, type: string, data: object, insists: boolean): void {
+    const platform = this.platforms[0]
+    if (!this.quiet && platform !== undefined && this.random() < this.plan.faults.crash) {
+      // It is in the store by then, and taken up again.
+      this.tally.add("crash at webhooks.before-submit")
+      platform.life.end("webhooks.before-submit")
+    }
+    const told = () =>
+      ask(this, "gateway", this.local(`gateway-${payment_id}`, payment_id, type, data), insists ? 6 : 3)
+    const again = Effect.suspend(told)
+    const heard = insists ? Effect.repeat(again, { until: (answered) => answered }) : again
+    this.run(heard)
+  }
+
+  local(subject: string, correlationid: string, type: string, data: object, partitionkey?: string): Message {
+    const time = this.time.wall()
+    const id = this.ids.next(time)
+    const key = partitionkey ?? this.books.keyOf(correlationid)
+    const about = { subject, correlationid, causationid: id, partitionkey: key, tenant: "acme", actor: "key:simulated" }
+    return { id, type, time, schema: 1, ...about, data }
+  }
+
+  /** Goes on until `done`; virtual time moves only when nobody can go on. */
+  until(done: () => boolean, scheduler: SeededScheduler): void {
+    for (let step = 0; !done(); step++) {
+      scheduler.drain()
+      if (done()) return
+      if (this.tick()) continue
+      const stuck = step > STEPS_MAX ? `still busy after ${STEPS_MAX} steps` : this.time.next() ? undefined : DEADLOCK
+      if (stuck === undefined) continue
+      this.violate(stuck === DEADLOCK ? "I5" : "I11", stuck)
+      return
+    }
+  }
+
+  /** Timers fire at full ticks after they are due, if nothing comes before; true: somebody was told. */
+  private tick(): boolean {
+    let due = Number.POSITIVE_INFINITY
+    for (const { due_at } of this.memory.timers.values()) if (due_at < due) due = due_at
+    if (due === Number.POSITIVE_INFINITY || !this.platforms.some(({ life }) => life.alive)) return false
+    const at = Math.max(this.time.now, Math.ceil(this.time.whenWall(due) / TICK_MS) * TICK_MS)
+    const soonest = this.time.soonest()
+    if (this.ticked === at || (soonest !== undefined && soonest <= at)) return false
+    this.ticked = at
+    this.time.now = at
+    for (const { life, tick } of this.platforms) if (life.alive) tick()
+    return true
+  }
+
+  /** Partitions of a topic that anything was ever written to. */
+  partitionsOf(topic: Topic): ReadonlyArray<number> {
+    return topicPartitions(topic).filter((tp) => this.memory.log.has(tp))
+  }
+
+  run: (effect: Effect.Effect<unknown, never, Ids>) => void = () => undefined
 }
 
-const play = (plan: Plan, random: () => number, memory: Memory, providers: Providers) =>
-  Effect.gen(function* () {
-    const ids = yield* Ids
-    const USD = "USD" as Currency
-    const began = yield* Clock.currentTimeMillis
-    const walletId = ids.next(began)
-    const poison = new Poison(plan.poison)
-    let scope = yield* Scope.make()
-    const born = (first: boolean) =>
-      Effect.provideService(live(providers, plan.providers ?? ORDER, poison, first), Scope.Scope, scope).pipe(
-        Effect.provide(embeddedBus)
-      )
-    let platform = yield* born(true)
-    const open = message(ids.next(began), "CreateWallet", `wallet-${walletId}`, walletId, began, {
-      wallet_id: walletId,
-      user_id: USER,
-      currency: USD
-    })
-    yield* platform.wallet.submit({ message: open })
-    const credit = { wallet_id: walletId, credit_id: "c", amount: minor(WALLET_FUNDS), currency: USD, reference: "r" }
-    yield* platform.wallet.submit({
-      message: message(ids.next(began), "CreditWallet", `wallet-${walletId}`, walletId, began, credit)
-    })
-    const rounds = plan.payments + (plan.refunds > 0 ? REFUND_ROUNDS : 0)
-    const crashAt = new Set(Array.from({ length: plan.crashes }, () => Math.floor(random() * rounds)))
-    const refunding = new Refunding(plan, random, memory)
-    for (let n = 0; n < rounds; n++) {
-      const now = yield* Clock.currentTimeMillis
-      for (const asked of refunding.wishes(() => ids.next(now), now))
-        yield* Effect.forkDetach(Effect.ignore(platform.payment.submit({ message: asked })))
-      const payment_id = ids.next(now)
-      const data = {
-        payment_id,
-        wallet_id: walletId,
-        user_id: USER,
-        merchant_id: "m",
-        amount: minor(plan.amount),
-        currency: USD,
-        initiated_at: now
-      }
-      const asked = message(ids.next(now), "InitiatePayment", `payment-${payment_id}`, payment_id, now, data)
-      if (n < plan.payments) {
-        yield* Effect.forkDetach(Effect.ignore(platform.payment.submit({ message: asked })))
-        poison.litter(memory, asked, random)
-      }
-      yield* TestClock.adjust(Math.floor(random() * STEP_MS * 2))
-      if (!crashAt.has(n)) continue
-      yield* Scope.close(scope, Exit.void)
-      scope = yield* Scope.make()
-      platform = yield* born(false)
-    }
-    providers.hostility = { ...providers.hostility, silence: 0 }
-    yield* poison.mend(memory, random)
-    yield* dealWith(memory, platform.asks)
-    const count = (table: string, status: string) => memory.rows(table).filter((row) => row["status"] === status).length
-    const unfinished = () => count("payment.payments", "INITIATED") + count("payment.refunds", "pending")
-    // Time that nobody waits in is skipped: the next armed timer is the next moment at which anything can happen.
-    for (let step = 0; step < 2_000 && unfinished() > 0; step++) {
-      const now = yield* Clock.currentTimeMillis
-      const next = Math.min(...[...memory.timers.values()].map(({ due_at }) => due_at), now + HOUR_MS)
-      yield* TestClock.adjust(Math.max(STEP_MS, step % 8 === 7 ? next - now : 0))
-    }
-    yield* TestClock.adjust(STEP_MS * 20)
-    yield* dealWith(memory, platform.asks)
-    const ended = yield* Clock.currentTimeMillis
-    yield* Scope.close(scope, Exit.void)
-    return { virtualMs: ended - began, open: unfinished() }
-  })
+export type Mutate = (parts: Composition, world: World) => Composition
+const unchanged: Mutate = (parts) => parts
 
-export const simulate = (seed: number, plan: Plan): Promise<Report> => {
-  const random = prng(seed)
-  const memory = new Memory()
-  const providers = new Providers(random, plan.hostility)
-  const scheduler = new SeededScheduler(prng(seed ^ 0x9e3779b9), YIELDS)
-  return Effect.runPromise(
-    play(plan, random, memory, providers).pipe(
-      Effect.provide(Layer.mergeAll(memoryStore(memory), Ids.seeded(random))),
-      Effect.provide(TestClock.layer()),
-      Effect.provideService(Scheduler.Scheduler, scheduler as unknown as Scheduler.Scheduler),
-      Effect.map(({ virtualMs, open }) => {
-        const trace = [...memory.log].flatMap(([tp, log]) =>
-          log.map(({ body, message }) => `${tp} ${message.id} ${body}`)
-        )
-        return { hash: hashOf(trace), trace, memory, providers, virtualMs, open }
-      })
-    )
-  )
+/** Plays one world to its end. Everything in it is decided by the seed; nothing in it waits. */
+export const simulate = (seed: number, plan: Plan, mutate: Mutate = unchanged): World => {
+  const world = new World(plan, prng(seed), mutate)
+  const scheduler = new SeededScheduler(prng(seed ^ 0x9e3779b9), YIELDS_APART)
+  const context = Context.add(Context.add(surroundings(world), Ids, world.ids), Scheduler.Scheduler, scheduler as never)
+  world.run = (effect) => void Effect.runForkWith(context)(effect)
+  let ended = false
+  const main = Effect.runForkWith(context)(play(world))
+  main.addObserver((exit) => {
+    ended = true
+    if (exit._tag === "Failure") world.violate("I5", `the world broke: ${String(exit.cause)}`)
+  })
+  world.until(() => ended, scheduler)
+  return world
 }

@@ -141,12 +141,9 @@ class Book<State, E extends Fact, Eff> {
       const { loaded, remembered } = yield* this.load(items)
       const now = yield* Clock.currentTimeMillis
       const folded = yield* attemptFold(this.decider, items, loaded, { ...this.context, now })
-      // A refusal writes nothing that could conflict, so one decided on a remembered state is decided again on a read
-      // one.
-      const refused = items.flatMap(({ message }, index) =>
-        folded.outcomes[index]?._tag === "Refused" && message !== undefined ? (this.decider.route(message) ?? []) : []
-      )
-      const unsure = refused.filter((stream) => remembered.has(stream))
+      // What appends nothing writes nothing that could conflict, so what was decided on a remembered state is decided
+      // again on a read one: another instance may have written the stream since.
+      const unsure = this.idleIn(items, folded).filter((stream) => remembered.has(stream))
       if (unsure.length > 0) {
         this.doubt(unsure)
         return yield* this.once(items)
@@ -194,6 +191,18 @@ class Book<State, E extends Fact, Eff> {
     return Effect.map(this.store.causes(of), (done) =>
       items.map((item) => (item.message !== undefined && done.has(item.message.id) ? { source: item.source } : item))
     )
+  }
+
+  /** Streams of messages from which nothing followed, where no event of the batch guards their version. */
+  private idleIn(items: ReadonlyArray<Item>, { outcomes, write }: Folded<State, Eff>): ReadonlyArray<string> {
+    return items.flatMap(({ message }, index) => {
+      const outcome = outcomes[index]
+      const isIdle = outcome?._tag === "Applied" && outcome.events.length === 0
+      if (message === undefined || (outcome?._tag !== "Refused" && !isIdle)) return []
+      const stream = this.decider.route(message)
+      if (stream === undefined) return []
+      return isIdle && write.events.some((event) => event.message.subject === stream) ? [] : [stream]
+    })
   }
 
   private streamsOf(items: ReadonlyArray<Item>): ReadonlyArray<string> {

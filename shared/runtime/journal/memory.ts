@@ -29,9 +29,30 @@ interface StoredEvent {
   readonly message: Message
 }
 
+interface StoredRecord {
+  /** What Postgres would keep in the body's column. */
+  readonly body: string
+  readonly message: Message
+  readonly event: boolean
+}
+
+class Recorded implements StoredRecord {
+  readonly message: Message
+  readonly event: boolean
+  private text: string | undefined
+  constructor(message: Message, event: boolean) {
+    this.message = message
+    this.event = event
+  }
+  get body(): string {
+    this.text ??= this.event ? encodeEvent(this.message) : encodeCommand(this.message)
+    return this.text
+  }
+}
+
 export class Memory {
-  /** tp → stored texts with what Postgres keeps in columns; the index is the offset. */
-  readonly log = new Map<number, Array<{ readonly body: string; readonly message: Message; readonly event: boolean }>>()
+  /** tp → records; the index is the offset. */
+  readonly log = new Map<number, Array<StoredRecord>>()
   readonly streams = new Map<string, Array<StoredEvent>>()
   readonly causes = new Set<string>()
   readonly positions = new Map<string, number>()
@@ -39,6 +60,12 @@ export class Memory {
   readonly tables = new Map<string, Map<string, Row>>()
   readonly timers = new Map<string, TimerRow>()
   readonly snapshots = new Map<string, SnapshotRow>()
+  private readonly encoded: boolean
+
+  /** `encoded: false`: messages are handed on as they are, and become text only where somebody looks at it. */
+  constructor({ encoded = true }: { readonly encoded?: boolean } = {}) {
+    this.encoded = encoded
+  }
 
   head(tp: number): number {
     return this.log.get(tp)?.length ?? 0
@@ -52,9 +79,10 @@ export class Memory {
     const refusal = this.refuse(write)
     if (refusal !== undefined) return Result.fail(refusal)
     const bases = new Map<number, number>()
-    for (const { tp } of [...write.events, ...write.commands]) if (!bases.has(tp)) bases.set(tp, this.head(tp))
+    for (const { tp } of write.events) if (!bases.has(tp)) bases.set(tp, this.head(tp))
+    for (const { tp } of write.commands) if (!bases.has(tp)) bases.set(tp, this.head(tp))
     for (const row of write.events) this.append(row)
-    for (const { message, tp } of write.commands) this.record(tp, encodeCommand(message), message, false)
+    for (const { message, tp } of write.commands) this.record(tp, message, false)
     for (const { tp, to } of write.offsets) this.positions.set(`${write.group}/${tp}`, to)
     for (const posting of write.postings) this.postings.set(once(posting), posting)
     for (const { table, rows } of write.tables) for (const row of rows) this.put(table, row)
@@ -93,17 +121,22 @@ export class Memory {
   }
 
   private append({ message, version, cause, n, tp }: EventRow): void {
-    const stream = this.streams.get(message.subject) ?? []
-    stream.push({ version, message })
-    this.streams.set(message.subject, stream)
+    const stream = this.streams.get(message.subject)
+    if (stream === undefined) this.streams.set(message.subject, [{ version, message }])
+    else stream.push({ version, message })
     this.causes.add(`${cause}/${n}`)
-    this.record(tp, encodeEvent(message), message, true)
+    this.record(tp, message, true)
   }
 
-  private record(tp: number, body: string, message: Message, event: boolean): void {
-    const log = this.log.get(tp) ?? []
-    log.push({ body, message, event })
-    this.log.set(tp, log)
+  private record(tp: number, message: Message, event: boolean): void {
+    let log = this.log.get(tp)
+    if (log === undefined) {
+      log = []
+      this.log.set(tp, log)
+    }
+    const record = new Recorded(message, event)
+    if (this.encoded) void record.body // what cannot be encoded is a defect here and now, as in Postgres
+    log.push(record)
   }
 
   private put(table: Table, row: Row): void {
@@ -135,7 +168,10 @@ export class Memory {
 
   /** As a reader after a restart sees it: decoded from the stored text. */
   read(tp: number, from: number, limit: number): ReadonlyArray<LogRecord> {
-    return (this.log.get(tp) ?? []).slice(from, from + limit).map(({ body, message, event }, index) => {
+    const records = (this.log.get(tp) ?? []).slice(from, from + limit)
+    if (!this.encoded)
+      return records.map(({ message }, index) => ({ tp, off: from + index, message, undecodable: undefined }))
+    return records.map(({ body, message, event }, index) => {
       const { id, type, subject, causationid } = message
       const decoded = event ? decode(body, { id, type, subject, causationid }) : decode(body)
       return Result.match(decoded, {
