@@ -28,6 +28,7 @@ import { holdRoutes } from "./routes/holds.ts"
 import { opsRoutes } from "./routes/ops.ts"
 import type { Parts } from "./routes/parts.ts"
 import { paymentRoutes } from "./routes/payments.ts"
+import { transferRoutes } from "./routes/transfers.ts"
 import { walletRoutes } from "./routes/wallets.ts"
 import { webhookRoutes } from "./routes/webhooks.ts"
 import { makeStreams } from "./streams.ts"
@@ -96,6 +97,7 @@ const makeApi = Effect.fnUntraced(function* (settings: ApiSettings) {
   const described = [
     ...walletRoutes(parts),
     ...holdRoutes(parts),
+    ...transferRoutes(parts),
     ...paymentRoutes(parts),
     ...opsRoutes(parts),
     ...webhookRoutes(parts),

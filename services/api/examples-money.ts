@@ -25,3 +25,15 @@ export const statement = {
   json: { ...frame, opening: 0, entries: [credit], closing: 100_000 },
   csv: csv.head(whole) + csv.entries([exact], true, whole) + csv.end(whole)
 }
+
+const transferred = {
+  source_wallet_id: EXAMPLE.wallet,
+  destination_wallet_id: "01935d6e-0b2c-7d55-8f10-6a0c51f4be07",
+  amount: 30_000,
+  currency: "USD",
+  reference: "rent"
+}
+export const transfer = {
+  asks: transferred,
+  answers: { id: EXAMPLE.other, ...transferred, status: "completed", created_at: EXAMPLE.time }
+}

@@ -48,7 +48,7 @@ export interface Once {
   readonly fingerprint: string
   /** What the request makes, if it is the first. */
   readonly resource: {
-    readonly name: "payment_id" | "wallet_id" | "credit_id" | "hold_id" | "capture_id" | "refund_id"
+    readonly name: `${"payment" | "wallet" | "credit" | "hold" | "capture" | "refund" | "transfer"}_id`
     readonly id: string
   }
   readonly now: number

@@ -2,10 +2,12 @@
 import { afterAll, describe, expect, test } from "bun:test"
 import { Schema } from "effect"
 import { EXAMPLE } from "../../shared/contract/catalogue.ts"
+import { transfer } from "./examples-money.ts"
 import { Payment, TimelineEvent } from "./resources.ts"
 import type { Route } from "./route.ts"
 import { holdWith } from "./testing/holds.ts"
 import { letterWith } from "./testing/letters.ts"
+import { transferWith } from "./testing/money.ts"
 import { sentIn } from "./testing/sse.ts"
 import { PAYMENT, story } from "./testing/story.ts"
 import { KEY, startApi, WALLET, World } from "./testing/world.ts"
@@ -14,6 +16,8 @@ const HOLD = EXAMPLE.other
 const LETTER = EXAMPLE.other
 const world = new World()
 world.addWallet({ id: WALLET, user_id: "eve" })
+world.addWallet({ id: transfer.asks.destination_wallet_id, user_id: "bob" })
+world.money.transfers.set(EXAMPLE.other, transferWith({ id: EXAMPLE.other }))
 world.addPayment({ id: PAYMENT, status: "COMPLETED" })
 world.refunds.add({ id: EXAMPLE.other, payment_id: PAYMENT })
 world.operators.addSaga({ id: PAYMENT, status: "COMPENSATING", parked: true })
@@ -110,7 +114,11 @@ describe("every route answers what it says it answers", () => {
     path
       .replace(
         "{id}",
-        /\/(payments|sagas)/.test(path) ? PAYMENT : /\/holds\/\{id|refunds|dead-letters/.test(path) ? HOLD : WALLET
+        /\/(payments|sagas)/.test(path)
+          ? PAYMENT
+          : /\/(holds|transfers)\/\{id|refunds|dead-letters/.test(path)
+            ? HOLD
+            : WALLET
       )
       .replace("{provider}", "stripe")
   const headers = (route: Route) => ({

@@ -2,6 +2,7 @@
 import { Context, type Effect, Schema } from "effect"
 import type { Table } from "../../shared/runtime/decider.ts"
 import type { HoldFilter, HoldRecord } from "./holds/hold.ts"
+import type { TransferRecord } from "./transfers/transfer.ts"
 
 /** The store cannot answer now: try again. */
 export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("StoreUnavailable", {
@@ -170,6 +171,7 @@ export class Store extends Context.Service<
     readonly holds: (filter: HoldFilter) => Read<ReadonlyArray<HoldRecord>>
     /** What a wallet's holds had lost by then although no event up to then says so. */
     readonly lapsedAt: (walletId: string, at: number) => Read<bigint>
+    readonly transfer: (tenant: string, id: string) => Read<TransferRecord | undefined>
     readonly idempotencyKey: (scope: KeyScope) => Read<KeyRecord | undefined>
     readonly apiKey: (hash: string) => Read<ApiKeyRecord | undefined>
   }

@@ -92,11 +92,22 @@ export const CaptureRequest = Schema.Struct({
 
 export const VoidRequest = Schema.Struct({ reason: Schema.optionalKey(Text) }).annotate({ identifier: "VoidRequest" })
 
+/** Which of them exist, the store knows: one that does not is 404, whatever it looks like. */
+const WalletId = Schema.String.check(
+  Schema.isMinLength(1, { message: "must not be empty" }),
+  Schema.isMaxLength(64, { message: "must have at most 64 characters" })
+)
+
+export const TransferRequest = Schema.Struct({
+  source_wallet_id: WalletId,
+  destination_wallet_id: WalletId,
+  amount: Amount,
+  currency: CurrencyCode,
+  reference: Schema.optionalKey(Text)
+}).annotate({ identifier: "TransferRequest" })
+
 export const PaymentRequest = Schema.Struct({
-  wallet_id: Schema.String.check(
-    Schema.isMinLength(1, { message: "must not be empty" }),
-    Schema.isMaxLength(64, { message: "must have at most 64 characters" })
-  ),
+  wallet_id: WalletId,
   amount: Amount,
   currency: CurrencyCode,
   merchant_id: Name,

@@ -23,6 +23,7 @@ import {
   WITH_PROVIDER
 } from "./records.ts"
 import { refundedAmount, refundReads } from "./refunds/store.ts"
+import { transferReads } from "./transfers/store.ts"
 
 type Stored<Record, Times extends keyof Record> = Omit<Record, Times> & {
   readonly [T in Times]: null extends Record[T] ? bigint | null : bigint
@@ -127,7 +128,8 @@ export const storeLayer: Layer.Layer<Store, never, Sql> = Layer.effect(
       ...payments(on),
       ...journal(on),
       ...keys(on),
-      ...refundReads((self) => on(unavailable(self)))
+      ...refundReads((self) => on(unavailable(self))),
+      ...transferReads((self) => on(unavailable(self)))
     })
   })
 )

@@ -3,9 +3,10 @@
  * what became of a closed one is in its row, and a repeated command is stopped by the store's unique cause.
  */
 import type { Message, Recorded } from "../../shared/contract/envelope.ts"
-import { add, deficit, type Minor, subtract, ZERO } from "../../shared/contract/money.ts"
+import { add, type Minor, subtract, ZERO } from "../../shared/contract/money.ts"
 import type { WalletCommand, WalletEvent } from "../../shared/contract/wallet.ts"
 import { append, type Decided, nothing, refuse } from "./decided.ts"
+import { lackOf, otherCurrency } from "./funds.ts"
 import type { Wallet } from "./wallet.ts"
 
 export interface HoldSettings {
@@ -40,7 +41,8 @@ export type HoldEvent = Extract<WalletEvent, { readonly data: { readonly hold_id
 /** A locked wallet sets nothing aside; what it had set aside stays promised to the merchant (DECISIONS D1.5). */
 export const holdFunds = (settings: HoldSettings, wallet: Wallet, data: Of<"HoldFunds">, now: number): Decided => {
   const { hold_id, merchant_id, amount, currency } = data
-  if (wallet.currency !== currency) return refuse("CURRENCY_MISMATCH", `the wallet keeps ${wallet.currency}`)
+  const mismatch = otherCurrency(wallet, currency)
+  if (mismatch !== undefined) return mismatch
   if (find(wallet.holds, hold_id) !== undefined) return nothing
   if (wallet.locked) return refuse("WALLET_LOCKED", "a locked wallet sets nothing aside")
   const expiresAt = data.expires_at ?? now + Math.min(settings.expiryMs, settings.expiryMaxMs)
@@ -51,12 +53,8 @@ export const holdFunds = (settings: HoldSettings, wallet: Wallet, data: Of<"Hold
   if (wallet.holds.length >= settings.openMax) {
     return refuse("HOLD_LIMIT_EXCEEDED", "too many open holds", { open_holds_max: settings.openMax })
   }
-  const available = subtract(wallet.balance, wallet.held)
-  if (available < amount) {
-    const deficit_amount = deficit(amount, available)
-    const funds = { requested_amount: amount, available_balance: available, deficit_amount, currency }
-    return refuse("INSUFFICIENT_FUNDS", "the wallet lacks funds", { ...funds, wallet_id: data.wallet_id })
-  }
+  const lack = lackOf(wallet, data)
+  if (lack !== undefined) return lack
   const hold = { id: hold_id, merchantId: merchant_id, amount, remaining: amount, heldAt: now, expiresAt }
   return append({
     type: "FundsHeld",

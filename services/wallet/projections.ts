@@ -4,7 +4,7 @@ import { ZERO } from "../../shared/contract/money.ts"
 import type { WalletEvent } from "../../shared/contract/wallet.ts"
 import type { Posting, Projected } from "../../shared/runtime/decider.ts"
 import type { HoldEvent } from "./holds.ts"
-import { holdsTable, ownersTable, walletsTable } from "./store.ts"
+import { holdsTable, ownersTable, transfersTable, walletsTable } from "./store.ts"
 import { available, type State, type Wallet } from "./wallet.ts"
 
 export const CLEARING = "payments:clearing"
@@ -51,6 +51,12 @@ export const postings = (event: Recorded<WalletEvent>): ReadonlyArray<Posting> =
       const { wallet_id, payment_id, refund_id: ref, amount, currency } = event.data
       const [source, destination] = [REFUNDS_CLEARING, account(wallet_id)]
       return [{ source, destination, amount, currency, kind: "refund_credit", payment_id, ref }]
+    }
+    // The one posting of a transfer: its other half, TransferReceived, is in the same commit and has none.
+    case "TransferSent": {
+      const { wallet_id, destination_wallet_id, transfer_id: payment_id, amount, currency } = event.data
+      const [source, destination] = [account(wallet_id), account(destination_wallet_id)]
+      return [{ source, destination, amount, currency, kind: "transfer", payment_id, ref: "" }]
     }
     default:
       return []
@@ -102,12 +108,21 @@ export const project = (state: State, event: Recorded<WalletEvent>, cause: Messa
   }
   if ("hold_id" in event.data)
     return [{ table: walletsTable, row }, holdRow(state, event as Recorded<HoldEvent>, cause)]
+  if (event.type === "TransferSent") return [{ table: walletsTable, row }, transferRow(event, cause)]
   if (event.type !== "WalletCreated") return [{ table: walletsTable, row }]
   const { currency, user_id } = event.data
   return [
     { table: walletsTable, row },
     { table: ownersTable, row: { tenant: cause.tenant, user_id, currency, wallet_id } }
   ]
+}
+
+type TransferSent = Extract<Recorded<WalletEvent>, { readonly type: "TransferSent" }>
+
+const transferRow = ({ data, time, version }: TransferSent, { tenant }: Message): Projected => {
+  const { transfer_id: id, wallet_id: source_wallet_id, destination_wallet_id, amount, currency, reference } = data
+  const between = { id, tenant, source_wallet_id, destination_wallet_id, amount, currency }
+  return { table: transfersTable, row: { ...between, reference: reference ?? null, version, created_at: time } }
 }
 
 /** Whole from any of its events, so that a closed hold need not be remembered. */

@@ -52,3 +52,21 @@ export const holdsTable: Table = {
   key: ["id"],
   write: "replace"
 }
+
+/** Every transfer there was; its money moved in the commit that wrote the row. */
+export const transfersTable: Table = {
+  name: "wallet.transfers",
+  columns: {
+    id: "text",
+    tenant: "text",
+    source_wallet_id: "text",
+    destination_wallet_id: "text",
+    amount: "bigint",
+    currency: "text",
+    reference: "text",
+    version: "int",
+    created_at: "bigint"
+  },
+  key: ["id"],
+  write: "replace"
+}

@@ -27,6 +27,7 @@ import {
   lapse,
   voidHold
 } from "./holds.ts"
+import { receiveTransfer, sendTransfer } from "./transfers.ts"
 
 export interface Settings {
   /** Payments this close together are called concurrent (ms). */
@@ -108,6 +109,10 @@ const decideOpen = (settings: Settings, state: State, command: Command, now: num
       return state === undefined ? absent : captureHold(state, command.data)
     case "VoidHold":
       return state === undefined ? absent : voidHold(state, command.data)
+    case "SendTransfer":
+      return state === undefined ? absent : sendTransfer(state, command.data)
+    case "ReceiveTransfer":
+      return state === undefined ? absent : receiveTransfer(state, command.data)
     case "TimerFired":
       return nothing
   }
@@ -220,6 +225,8 @@ export const evolve =
     switch (event.type) {
       case "WalletCredited":
       case "WalletRefundReceived":
+      case "TransferSent":
+      case "TransferReceived":
         return { ...wallet, balance: event.data.balance }
       case "WalletDeducted": {
         const { balance, amount, payment_id } = event.data

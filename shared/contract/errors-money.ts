@@ -2,6 +2,13 @@
 import { type Problem, problem } from "./problem.ts"
 
 export const MONEY_ERRORS = {
+  TRANSFER_NOT_FOUND: problem(
+    404,
+    "validation",
+    false,
+    "No such transfer",
+    "Check the id; a transfer that was refused was never made, and transfers of other tenants are not visible."
+  ),
   STATEMENT_TOO_LONG: problem(
     422,
     "validation",

@@ -4,6 +4,7 @@ import { type About, EXAMPLE, entry, type FactOf, Metadata, Time } from "./catal
 import { HoldCommands, HoldEvents } from "./holds.ts"
 import { Currency, Minor } from "./money.ts"
 import { WalletRefundCommands, WalletRefundEvents } from "./refund.ts"
+import { TransferCommands, TransferEvents } from "./transfers.ts"
 
 const about = (trigger: string, consumers: About["consumers"] = ["metrics"]): About => ({
   version: 1,
@@ -126,7 +127,8 @@ export const WalletEvents = {
     { wallet_id: EXAMPLE.wallet, reason: "phone found" }
   ),
   ...HoldEvents,
-  ...WalletRefundEvents
+  ...WalletRefundEvents,
+  ...TransferEvents
 } as const
 export type WalletEvent = FactOf<typeof WalletEvents>
 
@@ -188,6 +190,7 @@ export const WalletCommands = {
     { wallet_id: EXAMPLE.wallet, reason: "phone found" }
   ),
   ...HoldCommands,
-  ...WalletRefundCommands
+  ...WalletRefundCommands,
+  ...TransferCommands
 } as const
 export type WalletCommand = FactOf<typeof WalletCommands>

@@ -7,6 +7,8 @@ import type { Outcome } from "./journal/fold.ts"
 export interface Submission {
   /** Its id is the command's identity for ever: the same id is applied once. */
   readonly message: Message
+  /** The other half, of another stream: both are applied, in one commit, or neither. */
+  readonly joined?: Message
   /** Rows of the asker's own, committed with the events and only with them. */
   readonly rows?: ReadonlyArray<Projected>
 }

@@ -16,6 +16,8 @@ const wallet = await api.open(100_000, "USD", user)
 const paid = await api.pay(wallet.id, 2_500)
 const payment = paymentOf(paid)
 const hold = holdOf(await api.hold(wallet.id, 500), 201)
+const other = await api.open()
+const moved = JSON.parse((await api.transfer(wallet.id, other.id, 5)).text) as { readonly id: string }
 await toldTo(platform, payment.id)
 const refunded = refundOf(await api.refund(payment.id, { amount: 200 }))
 
@@ -79,6 +81,9 @@ const CALLS: ReadonlyArray<readonly [string, string, number, () => Promise<Answe
   ["post", "/api/v1/holds/{id}/capture", 422, () => api.capture(hold.id, { amount: 9_000 })],
   ["post", "/api/v1/holds/{id}/void", 200, () => api.voidHold(hold.id)],
   ["post", "/api/v1/holds/{id}/capture", 409, () => api.capture(hold.id)],
+  ["post", "/api/v1/transfers", 201, () => api.transfer(wallet.id, other.id, 5)],
+  ["post", "/api/v1/transfers", 400, () => api.transfer(wallet.id, wallet.id, 5)],
+  ["get", "/api/v1/transfers/{id}", 200, () => api.get(`/api/v1/transfers/${moved.id}`)],
   ["post", `${P}/{id}/refunds`, 201, () => api.refund(payment.id, { amount: 100, reason: "torn" })],
   ["post", `${P}/{id}/refunds`, 400, () => api.refund(payment.id, { amount: 0 })],
   ["post", `${P}/{id}/refunds`, 404, () => api.refund(wallet.id)],
@@ -114,7 +119,7 @@ describe("answers are as the served document says", () => {
 test("request bodies are described as closed: unknown fields are refused", async () => {
   const { schemas } = document["components"] as { readonly schemas: Readonly<Record<string, Json>> }
   const payments = ["WalletRequest", "CreditRequest", "PaymentRequest", "LockRequest", "CancelRequest", "RefundRequest"]
-  for (const name of [...payments, "HoldRequest", "CaptureRequest", "VoidRequest"])
+  for (const name of [...payments, "HoldRequest", "CaptureRequest", "VoidRequest", "TransferRequest"])
     expect([name, schemas[name]?.["additionalProperties"]]).toEqual([name, false])
 })
 

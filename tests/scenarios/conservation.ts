@@ -39,6 +39,7 @@ export const violations = async (
     ...(await clearing(sql)),
     ...(await refundsClearing(sql)),
     ...(await merchants(sql)),
+    ...(await transfers(sql)),
     ...(await streams(sql)),
     ...(await charges(sql, await sim.ledger()))
   ]
@@ -78,7 +79,7 @@ const wallets = async (sql: Sql): Promise<ReadonlyArray<string>> => {
     ), folded as (
       select stream,
           sum(case when type in ('WalletDeducted', 'FundsHeld') then -amount when type = 'HoldCaptured' then 0
-            else amount end)::bigint as available,
+            when type = 'TransferSent' then -amount else amount end)::bigint as available,
           sum(case when type = 'FundsHeld' then amount when type like 'Hold%' then -amount else 0 end)::bigint as held,
           (array_agg(available || '+' || balance - available order by version desc))[1] as told
         from facts group by stream)
@@ -153,6 +154,28 @@ const merchants = async (sql: Sql): Promise<ReadonlyArray<string>> => {
   return rows
     .filter(({ holds, due }) => holds !== due)
     .map(({ account, currency, holds, due }) => `${account} holds ${holds} ${currency}, due are ${due}`)
+}
+
+/** A transfer has its row, its posting and both of its events, all of the same amount; or there is nothing of it. */
+const transfers = async (sql: Sql): Promise<ReadonlyArray<string>> => {
+  const rows = await sql<Array<{ id: string; told: string; row: string; posted: string }>>`
+    with half as (select data ->> 'transfer_id' as id, type, data ->> 'amount' as amount, stream,
+        coalesce(data ->> 'destination_wallet_id', data ->> 'source_wallet_id') as other
+      from (select type, stream, body::json -> 'data' as data from journal.events
+        where type in ('TransferSent', 'TransferReceived')) of),
+    told as (select s.id, s.amount || ' ' || s.stream || ' wallet-' || s.other as told
+      from half s join half r on r.id = s.id and r.type = 'TransferReceived' and r.amount = s.amount
+        and r.stream = 'wallet-' || s.other and s.stream = 'wallet-' || r.other where s.type = 'TransferSent'),
+    ids as (select id from half union select id from wallet.transfers
+      union select payment_id from ledger.postings where kind = 'transfer')
+    select ids.id, coalesce(told, 'none') as told,
+      coalesce(t.amount || ' wallet-' || source_wallet_id || ' wallet-' || destination_wallet_id, 'none') as row,
+      coalesce(p.amount || ' ' || replace(source || ' ' || destination, ':', '-'), 'none') as posted
+    from ids left join told using (id) left join wallet.transfers t using (id)
+      left join ledger.postings p on p.payment_id = ids.id and p.kind = 'transfer'`
+  return rows
+    .filter(({ told, row, posted }) => told !== row || told !== posted)
+    .map(({ id, told, row, posted }) => `transfer ${id}: events ${told}, row ${row}, posting ${posted}`)
 }
 
 const streams = async (sql: Sql): Promise<ReadonlyArray<string>> => {

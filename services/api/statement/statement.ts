@@ -68,7 +68,9 @@ const KINDS: Readonly<Record<string, Kind>> = {
   WalletDeducted: { kind: "payment", reference: "payment_id" },
   WalletRefunded: { kind: "payment_reversed", reference: "payment_id" },
   WalletRefundReceived: { kind: "refund", reference: "refund_id" },
-  HoldCaptured: { kind: "capture", reference: "capture_id", description: "merchant_id" }
+  HoldCaptured: { kind: "capture", reference: "capture_id", description: "merchant_id" },
+  TransferSent: { kind: "transfer_out", reference: "transfer_id", description: "reference" },
+  TransferReceived: { kind: "transfer_in", reference: "transfer_id", description: "reference" }
 }
 
 type Told = Readonly<Record<string, unknown>>

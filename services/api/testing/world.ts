@@ -25,6 +25,7 @@ import {
 } from "../records.ts"
 import { holdAfter, holdReads, type OwnedHold } from "./holds.ts"
 import { LettersWorld } from "./letters.ts"
+import { MoneyWorld, mine, type Owned } from "./money.ts"
 import { OpsWorld } from "./ops.ts"
 import { RefundWorld } from "./refunds.ts"
 
@@ -33,7 +34,6 @@ export const OTHER_KEY = "test-key-of-another-tenant"
 export const READ_KEY = "test-key-that-only-reads"
 
 type Told = { readonly [name: string]: unknown }
-type Owned<Record> = Record & { readonly tenant: string }
 
 /** What a test may look at, prepare, and make fail. */
 export class World {
@@ -43,6 +43,7 @@ export class World {
   readonly events: Array<EventRecord & { readonly tp?: number }> = []
   readonly operators = new OpsWorld()
   readonly refunds = new RefundWorld()
+  readonly money = new MoneyWorld()
   readonly letters = new LettersWorld()
   readonly keys = new Map<string, KeyRecord>()
   readonly submitted: Array<Submission> = []
@@ -81,14 +82,12 @@ export class World {
     })
 
   private *applyCreate(message: Message): Generator<Effect.Effect<never, RowTaken>, Outcome> {
-    const data = message.data as { readonly wallet_id: string; readonly user_id: string; readonly currency: string }
+    const data = message.data as Readonly<Record<"wallet_id" | "user_id" | "currency", string>>
     const twin = [...this.wallets.values()].find(
       ({ tenant, user_id, currency }) =>
         tenant === message.tenant && user_id === data.user_id && currency === data.currency
     )
-    if (twin !== undefined) {
-      yield Effect.fail(new RowTaken({ constraint: "owners_pkey" }))
-    }
+    if (twin !== undefined) yield Effect.fail(new RowTaken({ constraint: "owners_pkey" }))
     this.addWallet({ id: data.wallet_id, user_id: data.user_id, currency: data.currency, tenant: message.tenant })
     return this.append(message, { type: "WalletCreated", data })
   }
@@ -135,7 +134,9 @@ export class World {
       case "RequestRefund":
         return Effect.sync(() => this.append(message, this.refunds.request(message)))
       default:
-        return Effect.sync(() => this.append(message, { type: "PaymentCancelRequested", data }))
+        return Effect.sync(() =>
+          this.append(message, this.money.follow(message) ?? { type: "PaymentCancelRequested", data })
+        )
     }
   }
 
@@ -236,6 +237,7 @@ export class World {
     atProvider: (ids) =>
       Effect.sync(() => ids.filter((id) => WITH_PROVIDER.some((state) => state === this.payments.get(id)?.progress))),
     ...this.refunds.reads(),
+    ...this.money.reads(),
     events: ({ stream }, after, limit) =>
       Effect.sync(() => this.events.filter((e) => e.stream === stream && e.version > after).slice(0, limit)),
     unread: (of, limit) =>
@@ -272,8 +274,6 @@ export const WALLET = "01935d6e-0b2c-7d55-8f10-6a0c51f4be02"
 const TIME = Date.parse("2026-11-25T09:30:00.000Z")
 
 const place = (row: Told): string => [row["tenant"], row["method"], row["route"], row["key"]].join(" ")
-const mine = <A extends { readonly tenant: string }>(found: A | undefined, tenant: string): A | undefined =>
-  found?.tenant === tenant ? found : undefined
 
 /** A running app on that world; readiness is entered. */
 export const startApi = async (world: World, tracing = false) => {

@@ -9,17 +9,10 @@ import { commandTopic } from "../../contract/timer.ts"
 import { topicPartition } from "../../contract/topics.ts"
 import type { Decider, Outgoing, Posting, Projected, Refusal, Row, Table } from "../decider.ts"
 import { uuidv5 } from "../ids.ts"
-import type { CommandRow, EventRow, OffsetMove, PostingRow, SnapshotRow, TimerRow, Write } from "./store.ts"
+import { type Item, moves } from "./items.ts"
+import type { CommandRow, EventRow, PostingRow, SnapshotRow, TimerRow, Write } from "./store.ts"
 
-/** One unit of work for a commit. */
-export interface Item {
-  /** Absent: only the rows are written (a dead letter, a parked message). */
-  readonly message?: Message | undefined
-  /** Where in the log it came from; absent for commands handed over in memory. */
-  readonly source?: { readonly tp: number; readonly off: number } | undefined
-  /** Rows of the asker's own that are committed with the events, and only with them (an idempotency key). */
-  readonly rows?: ReadonlyArray<Projected> | undefined
-}
+export type { Item } from "./items.ts"
 
 export type Outcome =
   | { readonly _tag: "Applied"; readonly events: ReadonlyArray<Message> }
@@ -90,6 +83,14 @@ export const fold = <State, E extends Fact, Effect>(
   return { outcomes, states: batch.states, write: batch.write(items), effects: batch.effects }
 }
 
+interface Decided<State, E extends Fact> {
+  readonly stream: string
+  readonly message: Message
+  readonly before: Loaded<State>
+  readonly now: number
+  readonly events: ReadonlyArray<E>
+}
+
 class Batch<State, E extends Fact, Effect> {
   readonly states = new Map<string, Loaded<State>>()
   readonly effects: Array<Performed<Effect>> = []
@@ -112,22 +113,43 @@ class Batch<State, E extends Fact, Effect> {
     this.context = context
   }
 
-  take({ message, rows }: Item): Outcome {
+  take({ message, joined, rows }: Item): Outcome {
     const stream = message && this.decider.route(message)
     if (message === undefined || stream === undefined) {
       for (const row of rows ?? []) this.project(row)
       return { _tag: "Skipped" }
     }
     if (this.causes.has(message.id)) return { _tag: "Skipped" }
-    const before = this.states.get(stream) ?? this.loaded.get(stream) ?? fresh(this.decider.initial)
-    const now = Math.max(before.time, this.context.now)
-    const decision = this.decider.decide(before.state, message, now)
-    if (decision.refusal !== undefined) return { _tag: "Refused", refusal: decision.refusal }
-    const due = message.type === "TimerFired" ? { ...before, armed: undefined } : before
-    const { after, recorded } = this.record(stream, due, decision.events, message, now)
-    this.states.set(stream, this.arm(stream, after, message))
+    const one = this.decide(stream, message)
+    if (one.refusal !== undefined) return { _tag: "Refused", refusal: one.refusal }
+    const other = joined && this.decide(this.otherStream(stream, joined), joined)
+    if (other?.refusal !== undefined) return { _tag: "Refused", refusal: other.refusal }
+    if (other !== undefined && (one.events.length === 0) !== (other.events.length === 0))
+      throw new Error(`only one half of ${message.type} and ${other.message.type} has an effect`)
+    let recorded = this.apply(one)
+    if (other !== undefined) recorded = [...recorded, ...this.apply(other)]
     if (recorded.length > 0) for (const row of rows ?? []) this.project(row)
     return { _tag: "Applied", events: recorded }
+  }
+
+  /** Halves are decided before either is recorded, so they must not see each other: their streams differ. */
+  private otherStream(stream: string, joined: Message): string {
+    const other = this.decider.route(joined)
+    if (other === undefined || other === stream) throw new Error(`${joined.type} is no other half for ${stream}`)
+    return other
+  }
+
+  private decide(stream: string, message: Message) {
+    const before = this.states.get(stream) ?? this.loaded.get(stream) ?? fresh(this.decider.initial)
+    const now = Math.max(before.time, this.context.now)
+    return { stream, message, before, now, ...this.decider.decide(before.state, message, now) }
+  }
+
+  private apply({ stream, message, before, now, events }: Decided<State, E>): ReadonlyArray<Message> {
+    const due = message.type === "TimerFired" ? { ...before, armed: undefined } : before
+    const { after, recorded } = this.record(stream, due, events, message, now)
+    this.states.set(stream, this.arm(stream, after, message))
+    return recorded
   }
 
   private record(stream: string, before: Loaded<State>, facts: ReadonlyArray<E>, cause: Message, now: number) {
@@ -255,16 +277,4 @@ class Batch<State, E extends Fact, Effect> {
       snapshots
     }
   }
-}
-
-/** The consumer's position per partition: the batch's records there are contiguous, so first and last say it all. */
-const moves = (items: ReadonlyArray<Item>): ReadonlyArray<OffsetMove> => {
-  const byPartition = new Map<number, { tp: number; from: number; to: number }>()
-  for (const { source } of items) {
-    if (source === undefined) continue
-    const move = byPartition.get(source.tp)
-    if (move === undefined) byPartition.set(source.tp, { tp: source.tp, from: source.off, to: source.off + 1 })
-    else move.to = source.off + 1
-  }
-  return [...byPartition.values()]
 }

@@ -80,6 +80,42 @@ it("a refusal decided on a remembered state is decided again on the stored one",
     const [outcome] = (yield* slow.commit([{ message: credit("shared", "3", 1n) }])).outcomes
     expect(outcome?._tag).toBe("Applied")
   }))
+
+it("P55 joined halves are both there or neither: crossed by two processes, refused, broken, given twice", () =>
+  Effect.gen(function* () {
+    const [one, two] = [yield* open("one"), yield* open("two")]
+    const pair = (from: string, to: string, reference = "r") => ({
+      message: credit(from, "r"),
+      joined: credit(to, reference)
+    })
+    const crossing = (from: string, to: string) => Array.from({ length: 5 }, () => pair(from, to))
+    const commits = Array.from({ length: 20 }, (_, n) =>
+      n % 2 === 0 ? one.journal.commit(crossing("x", "y")) : two.journal.commit(crossing("y", "x"))
+    )
+    yield* Effect.all(
+      [0, 1].map((side) =>
+        Effect.forEach(
+          commits.filter((_, n) => n % 2 === side),
+          (commit) => Effect.retry(commit, { times: 5 }),
+          { discard: true }
+        )
+      ),
+      { concurrency: 2 }
+    )
+    const twice = pair("x", "y")
+    yield* one.journal.commit([twice, twice])
+    const again = yield* two.journal.commit([twice, pair("x", "y", "refused"), pair("y", "x", "refused")])
+    expect(again.outcomes.map(({ _tag }) => _tag)).toEqual(["Skipped", "Refused", "Refused"])
+    const broken = yield* Effect.flip(one.journal.commit([pair("x", "y"), pair("x", "y", "throws")]))
+    expect(broken).toMatchObject({ index: 1 })
+    expect(yield* Effect.flip(one.journal.commit([pair("x", "x")]))).toMatchObject({ index: 0 })
+    const stored = yield* one.store.load([streamOf("x"), streamOf("y")], 2)
+    for (const stream of ["wallet-x", "wallet-y"])
+      expect(stored.get(stream)?.events.map(({ version }) => version)).toEqual(
+        Array.from({ length: 101 }, (_, n) => n + 1)
+      )
+  }))
+
 /** Refuses while the total is below 10: a process that remembers 1 would refuse for ever. */
 const limit: typeof tally.decide = (state: Tally, message, now) =>
   state.total > 0n && state.total < 10n

@@ -19,6 +19,7 @@ import {
   type Outcome,
   type Performed
 } from "./fold.ts"
+import { messagesOf } from "./items.ts"
 import { States } from "./states.ts"
 import {
   type Bases,
@@ -163,9 +164,9 @@ class Book<State, E extends Fact, Eff> {
       const loaded = new Map<string, Loaded<State>>()
       const remembered = new Set<string>()
       const missing = new Map<string, { readonly tp: number; readonly stream: string }>()
-      for (const { message } of items) {
-        const stream = message && decider.route(message)
-        if (message === undefined || stream === undefined || loaded.has(stream) || missing.has(stream)) continue
+      for (const message of messagesOf(items)) {
+        const stream = decider.route(message)
+        if (stream === undefined || loaded.has(stream) || missing.has(stream)) continue
         const begins = decider.begins(message) && !states.doubted(stream)
         const known = states.get(stream) ?? (begins ? fresh(decider.initial) : undefined)
         if (known === undefined)
@@ -183,7 +184,10 @@ class Book<State, E extends Fact, Eff> {
     }
   )
 
-  /** After a conflict or a lost answer: what has its events in the store is done, the rest is folded again. */
+  /**
+   * After a conflict or a lost answer: what has its events in the store is done, the rest is folded again. Of joined
+   * halves one is asked about: they were written together.
+   */
   private unfinished(items: ReadonlyArray<Item>): Effect.Effect<ReadonlyArray<Item>, StoreFailure> {
     const of = items.flatMap(({ message }) =>
       message === undefined ? [] : [{ tp: topicPartition(this.decider.topic, message.partitionkey), cause: message.id }]
@@ -195,18 +199,17 @@ class Book<State, E extends Fact, Eff> {
 
   /** Streams of messages from which nothing followed, where no event of the batch guards their version. */
   private idleIn(items: ReadonlyArray<Item>, { outcomes, write }: Folded<State, Eff>): ReadonlyArray<string> {
-    return items.flatMap(({ message }, index) => {
+    return items.flatMap((item, index) => {
       const outcome = outcomes[index]
       const isIdle = outcome?._tag === "Applied" && outcome.events.length === 0
-      if (message === undefined || (outcome?._tag !== "Refused" && !isIdle)) return []
-      const stream = this.decider.route(message)
-      if (stream === undefined) return []
-      return isIdle && write.events.some((event) => event.message.subject === stream) ? [] : [stream]
+      if (outcome?._tag !== "Refused" && !isIdle) return []
+      const guarded = (stream: string) => write.events.some((event) => event.message.subject === stream)
+      return this.streamsOf([item]).filter((stream) => !(isIdle && guarded(stream)))
     })
   }
 
   private streamsOf(items: ReadonlyArray<Item>): ReadonlyArray<string> {
-    return items.flatMap(({ message }) => (message === undefined ? [] : (this.decider.route(message) ?? [])))
+    return messagesOf(items).flatMap((message) => this.decider.route(message) ?? [])
   }
 
   /** What a state in memory says may be overtaken: the next commit reads these streams from the store. */

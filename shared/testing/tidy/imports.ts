@@ -48,6 +48,8 @@ export const PURE_MODULES: ReadonlyArray<string> = [
   "services/wallet/holds.ts",
   "services/wallet/decided.ts",
   "services/wallet/deductions.ts",
+  "services/wallet/funds.ts",
+  "services/wallet/transfers.ts",
   "services/payment/payment.ts",
   "services/audit/action.ts",
   "services/payment/refunds.ts",
