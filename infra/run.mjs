@@ -18,6 +18,7 @@ const commands = {
   simulate: typescript("tests/simulation/main.ts"),
   bench: typescript("bench/main.ts"),
   rebuild: typescript("infra/consistency/main.ts"),
+  audit: typescript("infra/audit/main.ts"),
   lifecycle: typescript("infra/lifecycle.ts"),
   kill: typescript("tests/chaos/main.ts"),
   docs: typescript("infra/docs/main.ts"),

@@ -9,6 +9,7 @@ import { Readiness } from "../../services/api/readiness.ts"
 import { retentionLayer } from "../../services/api/retention.ts"
 import { ApiServer } from "../../services/api/server.ts"
 import { storeLayer } from "../../services/api/store.ts"
+import { auditTrailLayer } from "../../services/audit/trail/service.ts"
 import { gateway } from "../../services/gateway/index.ts"
 import { measureRecovery, measureWebhook } from "../../services/metrics/metrics.ts"
 import { Gauges, MetricsServer } from "../../services/metrics/server.ts"
@@ -88,11 +89,12 @@ export const platform = Effect.fnUntraced(function* (
     yield* Effect.addFinalizer(() => settled(processors, drain.began + configuration.drainMs))
     const desk = deskOf(decidersOf(configuration, settings), (service) => processors[service].memory)
     const consistency = yield* Layer.build(consistencyLayer(desk, databaseUrl, simulatorUrl))
+    const trail = yield* Layer.build(auditTrailLayer(databaseUrl))
     const edge = Layer.provide(
       apiOf(processors, { tracing: configuration.tracing, bell, aloneSince: began }),
       Layer.succeed(Webhooks, { receive: webhooks.receive })
     )
-    const api = yield* Effect.provide(Layer.build(edge), consistency)
+    const api = yield* Effect.provide(Layer.build(edge), Context.merge(consistency, trail))
     yield* catchUp(processors, { began, behind, looked })
     const metrics = yield* Layer.build(metricsOf(processors))
     // What is added last ends first: from here on the drain's time runs.

@@ -117,7 +117,7 @@ const speakWith = async (watcher: ChildProcess, dataDir: string, claim: Claim): 
     return exited.finally(() => clearInterval(held))
   }
   return {
-    url: url(dataDir, last.port),
+    url: urlOf(dataDir, last.port),
     port: last.port,
     stop: () => (stopping ??= stop()),
     ended: exited.then(() => (stopping === undefined ? (last.error ?? "its watcher was killed") : undefined))
@@ -130,7 +130,8 @@ const letExit = (watcher: ChildProcess): void => {
   for (const pipe of [watcher.stdin, watcher.stdout]) (pipe as { unref?: () => void } | null)?.unref?.()
 }
 
-const url = (dataDir: string, port: number): string => {
+/** Of a server in that folder; contains the password. */
+export const urlOf = (dataDir: string, port: number): string => {
   const password = readFileSync(join(dataDir, "postgres", passwordFile), "utf8").trim()
   return `postgres://${userName}:${password}@127.0.0.1:${port}/${databaseName}`
 }

@@ -36,12 +36,17 @@ export const prepareDatabase = Effect.gen(function* () {
   return applied
 })
 
-/** Tables that grow by time, by the month of their UUIDv7 keys. */
-const MONTHLY = ["payment.payments", "notification.notifications", "audit.operator_actions"]
+/** Tables that grow by time, by the month of their UUIDv7 keys, or of a time. */
+const MONTHLY = [
+  { table: "payment.payments", column: "uuidv7" },
+  { table: "notification.notifications", column: "uuidv7" },
+  { table: "audit.operator_actions", column: "uuidv7" },
+  { table: "audit.entries", column: "ms" }
+] as const
 const MONTHS_AHEAD = 3
 
 /** At the start and once a day: a month that nobody made would fill the default partition. */
 export const monthsAhead = Effect.gen(function* () {
   const from = yield* Clock.currentTimeMillis
-  for (const table of MONTHLY) yield* ensureMonths({ table, column: "uuidv7", from, monthsAhead: MONTHS_AHEAD })
+  for (const of of MONTHLY) yield* ensureMonths({ ...of, from, monthsAhead: MONTHS_AHEAD })
 })

@@ -4,6 +4,7 @@
  */
 import { Clock, Context, Effect, Exit, Layer, Result, Tracer } from "effect"
 import { Hono } from "hono"
+import { AuditTrail } from "../../shared/runtime/audit.ts"
 import type { Commands } from "../../shared/runtime/commands.ts"
 import { Consistency } from "../../shared/runtime/consistency.ts"
 import { Ids } from "../../shared/runtime/ids.ts"
@@ -48,6 +49,9 @@ export interface ApiSettings {
   readonly aloneSince?: number
 }
 
+/** What composition puts behind the edge. */
+type Behind = Commands | Webhooks | Store | OpsStore | Letters | Consistency | AuditTrail | Ids | Readiness
+
 export class Api extends Context.Service<
   Api,
   {
@@ -61,9 +65,7 @@ export class Api extends Context.Service<
     readonly routes: ReadonlyArray<Route>
   }
 >()("api/Api") {
-  static readonly layerFrom = (
-    settings: ApiSettings
-  ): Layer.Layer<Api, never, Commands | Webhooks | Store | OpsStore | Letters | Consistency | Ids | Readiness> =>
+  static readonly layerFrom = (settings: ApiSettings): Layer.Layer<Api, never, Behind> =>
     Layer.effect(Api, makeApi(settings))
 }
 
@@ -83,6 +85,7 @@ const makeApi = Effect.fnUntraced(function* (settings: ApiSettings) {
     ops: yield* OpsStore,
     letters: yield* Letters,
     consistency: yield* Consistency,
+    trail: yield* AuditTrail,
     ids,
     readiness,
     turns: yield* makeTurns(),

@@ -3,7 +3,6 @@ import { afterAll, expect, test } from "bun:test"
 import { connect } from "node:net"
 import { ConfigProvider, Effect, Layer, ManagedRuntime } from "effect"
 import { Commands } from "../../shared/runtime/commands.ts"
-import { Consistency } from "../../shared/runtime/consistency.ts"
 import { Ids } from "../../shared/runtime/ids.ts"
 import { Webhooks } from "../../shared/runtime/webhooks.ts"
 import { Api } from "./app.ts"
@@ -24,7 +23,7 @@ const start = async (world: World) => {
     Layer.succeed(Store, world.store()),
     Layer.succeed(OpsStore, world.operators.store()),
     Layer.succeed(Letters, world.letters.store()),
-    Layer.succeed(Consistency, world.operators.consistency),
+    world.operators.checks,
     Ids.layer,
     Readiness.layer
   )

@@ -15,7 +15,9 @@ export const CRASH_POINTS = [
   "api.before-answer",
   "operate.before-effect",
   "operate.after-effect",
-  "webhooks.before-submit"
+  "webhooks.before-submit",
+  "audit.before-write",
+  "audit.after-write"
 ] as const
 export type CrashPoint = (typeof CRASH_POINTS)[number]
 

@@ -24,7 +24,9 @@ const PASSES_MAX: Readonly<Partial<Record<CrashPoint, number>>> = {
   "timers.after-fire": 2,
   "operate.before-effect": 3,
   "operate.after-effect": 3,
-  "webhooks.before-submit": 10
+  "webhooks.before-submit": 10,
+  "audit.before-write": 5,
+  "audit.after-write": 5
 }
 const PASSES_OTHERS = 40
 const REACHED_MS_MAX = 15_000

@@ -8,6 +8,7 @@ import { deadLetterRoutes } from "./dead-letters.ts"
 import type { Parts } from "./parts.ts"
 import { resolveRoutes } from "./resolve.ts"
 import { sagaRoutes } from "./sagas.ts"
+import { trailRoutes } from "./trail.ts"
 
 export const opsRoutes = (parts: Parts): ReadonlyArray<Route> => [
   ...sagaRoutes(parts),
@@ -16,5 +17,6 @@ export const opsRoutes = (parts: Parts): ReadonlyArray<Route> => [
   ...alertRoutes(parts),
   ...deadLetterRoutes(parts),
   ...consistencyRoutes(parts),
-  ...auditRoutes(parts)
+  ...auditRoutes(parts),
+  ...trailRoutes(parts)
 ]

@@ -1,4 +1,5 @@
 /** What the routes work with; made once, when the app is. */
+import type { AuditTrail } from "../../../shared/runtime/audit.ts"
 import type { Commands } from "../../../shared/runtime/commands.ts"
 import type { Consistency } from "../../../shared/runtime/consistency.ts"
 import type { Ids } from "../../../shared/runtime/ids.ts"
@@ -19,6 +20,7 @@ export interface Parts {
   readonly ops: OpsStore["Service"]
   readonly letters: Letters["Service"]
   readonly consistency: Consistency["Service"]
+  readonly trail: AuditTrail["Service"]
   readonly ids: Ids["Service"]
   readonly readiness: Readiness["Service"]
   readonly idempotency: Idempotency

@@ -1,10 +1,11 @@
 /** The operators' side of the API's world in memory: the audit log, kept like the audit service keeps it. */
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 import type { AuditCommand } from "../../../shared/contract/audit.ts"
 import type { Message } from "../../../shared/contract/envelope.ts"
 import type { GatewayCommand } from "../../../shared/contract/gateway.ts"
+import { type AuditReport, AuditTrail } from "../../../shared/runtime/audit.ts"
 import type { NotAccepted, Submission, SubmitFailure } from "../../../shared/runtime/commands.ts"
-import type { Consistency, Report } from "../../../shared/runtime/consistency.ts"
+import { Consistency, type Report } from "../../../shared/runtime/consistency.ts"
 import type { Refusal } from "../../../shared/runtime/decider.ts"
 import type { Outcome } from "../../../shared/runtime/journal/fold.ts"
 import type {
@@ -101,6 +102,19 @@ export class OpsWorld {
         return { corrected: [], refused: [], report: this.report }
       })
   }
+
+  private walked: AuditReport | undefined
+  readonly trail: AuditTrail["Service"] = {
+    last: () => this.walked,
+    verify: (tenant) =>
+      Effect.sync(() => {
+        const chains = [{ tenant, first: 1, last: 3, hash: "0".repeat(64) }]
+        this.walked = { valid: true, entries: 3, chains, waiting: 0, started_at: 0, duration_ms: 1 }
+        return this.walked
+      })
+  }
+
+  readonly checks = Layer.merge(Layer.succeed(Consistency, this.consistency), Layer.succeed(AuditTrail, this.trail))
 
   store = (): OpsStore["Service"] => ({
     actions: ({ tenant, target, actor, action, after = "~", limit }) =>

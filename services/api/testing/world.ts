@@ -3,7 +3,6 @@ import { Effect, Layer, ManagedRuntime } from "effect"
 import { encodeEvent, schemaVersion } from "../../../shared/contract/codec.ts"
 import type { Fact, Message } from "../../../shared/contract/envelope.ts"
 import { Commands, type NotAccepted, RowTaken, type Submission } from "../../../shared/runtime/commands.ts"
-import { Consistency } from "../../../shared/runtime/consistency.ts"
 import type { Refusal } from "../../../shared/runtime/decider.ts"
 import { Ids, uuidv5 } from "../../../shared/runtime/ids.ts"
 import type { Outcome } from "../../../shared/runtime/journal/fold.ts"
@@ -283,7 +282,7 @@ export const startApi = async (world: World, tracing = false) => {
     Layer.succeed(Store, world.store()),
     Layer.succeed(OpsStore, world.operators.store()),
     Layer.succeed(Letters, world.letters.store()),
-    Layer.succeed(Consistency, world.operators.consistency),
+    world.operators.checks,
     Ids.layer,
     Readiness.layer
   )

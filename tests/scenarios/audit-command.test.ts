@@ -1,0 +1,40 @@
+/** `npm run audit` without a database of one's own: on a platform that runs, and on one that does not. */
+import { afterAll, expect, test } from "bun:test"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { apiAt } from "./client.ts"
+import { launch, PACE } from "./platform.ts"
+import { command } from "./trail.ts"
+
+const dataDir = mkdtempSync(join(tmpdir(), "wallet-audit-"))
+const platform = await launch({ ...PACE, DATA_DIR: dataDir, DATABASE_URL: "", AUDIT_INTERVAL_MS: "20" })
+const api = apiAt(() => platform.url, "sk_dev_scenarios")
+afterAll(async () => {
+  platform.kill("SIGKILL")
+  await platform.exited
+  rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 })
+})
+
+const DATA = { DATA_DIR: dataDir, DATABASE_URL: "" }
+
+test("the trail of a platform that runs, and of the same one once it is stopped", async () => {
+  await api.pay((await api.open(5_000)).id, 1_000)
+  const running = await command(DATA, "verify")
+  expect([running.code, running.error]).toEqual([0, ""])
+  expect(running.out).toContain("valid\n")
+  const anchor = await command(DATA, "anchor")
+  platform.kill("SIGTERM")
+  expect(await platform.exited).toBe(0)
+  const stopped = await command(DATA, "verify")
+  expect([stopped.code, stopped.error]).toEqual([0, ""])
+  expect(stopped.out).toContain("  default: 1 to ")
+  expect(anchor.out).toContain('{"tenant":"default"')
+}, 60_000)
+
+test("what it does not know is said in one line", async () => {
+  for (const args of [[], ["walk"], ["verify", "--anchors"], ["anchor", "--anchors", "x"], ["verify", "x", "y"]]) {
+    const { code, out, error } = await command(DATA, ...args)
+    expect([code, out, error.trim()]).toEqual([1, "", expect.stringContaining("cannot go on: npm run audit -- verify")])
+  }
+})
