@@ -16,6 +16,7 @@ const commands = {
   test: typescript("infra/test.ts"),
   demo: typescript("infra/demo/main.ts"),
   simulate: typescript("tests/simulation/main.ts"),
+  lab: typescript("infra/lab/main.ts"),
   bench: typescript("bench/main.ts"),
   rebuild: typescript("infra/consistency/main.ts"),
   audit: typescript("infra/audit/main.ts"),

@@ -7,6 +7,8 @@ export interface Wallet {
   readonly currency: string
   readonly balance: number
   readonly available: number
+  readonly held: number
+  readonly created_at: string
 }
 
 export interface Payment {
@@ -38,18 +40,19 @@ export interface Ask {
   readonly key: string
 }
 
-export type Provider = "stripe" | "paypal"
+export type Provider = "stripe" | "paypal" | "adyen"
 export type Client = ReturnType<typeof clientAt>
 
 const LOOK_EVERY_MS = 10
 
 export const clientAt = (at: () => string, apiKey: string) => {
+  /** `path` behind /api/v1; a text is sent as it is. */
   const send = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
     const began = performance.now()
     const answer = await fetch(`${at()}/api/v1${path}`, {
       method,
       headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json", ...headers },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) })
+      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) })
     })
     const text = await answer.text()
     const tookMs = performance.now() - began
@@ -62,6 +65,8 @@ export const clientAt = (at: () => string, apiKey: string) => {
   }
   const list = async <A>(path: string) => (await read<{ readonly data: ReadonlyArray<A> }>(path)).data
   return {
+    send,
+    read,
     open: async (user: string, amount: number, currency = "USD"): Promise<Wallet> => {
       const opened = await send("POST", "/wallets", { user_id: user, currency })
       const { id } = opened.body as Wallet
@@ -92,6 +97,14 @@ export const clientAt = (at: () => string, apiKey: string) => {
   }
 }
 
+/** A request that a provider received. */
+export interface Sent {
+  readonly provider: Provider
+  readonly op: string
+  readonly idempotency_key: string | null
+  readonly payment_id?: string
+}
+
 export type Simulator = ReturnType<typeof simulatorAt>
 
 export const simulatorAt = (at: () => string) => {
@@ -105,10 +118,12 @@ export const simulatorAt = (at: () => string) => {
   }
   return {
     behave: (provider: Provider, behaviour: object) => post(`${provider}/behaviour`, behaviour),
+    /** How call-backs are sent from now on; `{}`: well. */
+    callBack: (settings: object) => post("webhooks", settings),
     reset: () => post("reset", {}),
     ledger: (payment?: string) => list<Movement>("ledger", payment),
     /** Requests the providers received for a payment. */
-    wire: (payment: string) => list<{ readonly provider: Provider; readonly payment_id?: string }>("wire", payment)
+    wire: (payment: string) => list<Sent>("wire", payment)
   }
 }
 

@@ -61,7 +61,7 @@ const linesOf = (beat: Beat, paint: Paint): ReadonlyArray<string> => {
     case "says":
       return wrapped(beat.text, WIDTH - INDENT.length).map((line) => INDENT + line)
     case "asks":
-      return [line(beat.who, `${beat.request}  ${paint.quiet(beat.about)}`, paint)]
+      return asked(beat, paint)
     case "answers": {
       const colour = beat.status < 300 ? paint.good : paint.bad
       const took = `after ${Math.round(beat.tookMs)} ms`
@@ -88,8 +88,10 @@ const linesOf = (beat: Beat, paint: Paint): ReadonlyArray<string> => {
     }
     case "fact": {
       const mark = beat.holds ? paint.good("✓") : paint.bad("✗")
-      const seen = beat.holds ? paint.good(beat.seen) : paint.bad(beat.seen)
-      return [`${INDENT}${mark} ${beat.says}: ${seen}`]
+      const colour = beat.holds ? paint.good : paint.bad
+      const lines = wrapped(`${beat.says}: ${beat.seen}`, WIDTH - INDENT.length - 2)
+      if (lines.length === 1) return [`${INDENT}${mark} ${beat.says}: ${colour(beat.seen)}`]
+      return lines.map((text, i) => `${INDENT}${i === 0 ? mark : " "} ${text}`)
     }
   }
 }
@@ -111,6 +113,13 @@ export const ending = (stories: ReadonlyArray<Story>, tookMs: number, paint: Pai
       ? paint.good("all of them so")
       : paint.bad(`NOT so in scenario ${wrong.join(", ")}: see the lines with ✗`)
   return ["", `${count}, ${took}: ${verdict}`]
+}
+
+const asked = ({ who, request, about }: Extract<Beat, { readonly kind: "asks" }>, paint: Paint) => {
+  const room = WIDTH - INDENT.length - NAMES
+  const fits = request.length + 2 + about.length <= room
+  if (fits) return [line(who, `${request}  ${paint.quiet(about)}`, paint)]
+  return [line(who, request, paint), ...wrapped(about, room).map((text) => under(paint.quiet(text)))]
 }
 
 const line = (name: string, text: string, paint: Paint): string => INDENT + paint.name(name.padEnd(NAMES)) + text

@@ -21,14 +21,21 @@ export interface Paying extends Ask {
   readonly who: string
 }
 
-export class Stage {
-  readonly platform: Platform
+/** A platform that runs somewhere, as its users reach it. */
+export interface Place {
+  readonly apiKey: string
+  readonly url: () => string
+  readonly simulatorUrl: () => string
+}
+
+export class Stage<P extends Place = Platform> {
+  readonly platform: P
   readonly api: Client
   readonly simulator: ReturnType<typeof simulatorAt>
-  private readonly listener: Listener
+  private readonly listener: Pick<Listener, "hears" | "waits">
   private readonly beats: Array<Beat> = []
 
-  constructor(platform: Platform, listener: Listener) {
+  constructor(platform: P, listener: Pick<Listener, "hears" | "waits">) {
     this.platform = platform
     this.listener = listener
     this.api = clientAt(platform.url, platform.apiKey)

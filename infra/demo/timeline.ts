@@ -30,12 +30,15 @@ export const rowsOf = (events: ReadonlyArray<Happened>): ReadonlyArray<Row> => {
     const saga = chapterOf(event) === "saga" ? [event] : causedBy(event, events)
     const shown = [event, ...saga].reduce((shown, each) => stateAfter(each) ?? shown, state)
     const next = saga.reduce((now, each) => statusAfter(each) ?? now, status)
+    const steps = saga.flatMap((each) => stepOf(each, next))
+    // That it goes on is said by the step that is done.
+    const moved = next !== status && !(next === "PROCESSING" && steps.length > 0)
     rows.push({
       ms: Date.parse(event.time) - Date.parse(first.time),
       who: whoOf(event),
       what: whatOf(event),
       payment: shown === state ? "" : shown,
-      saga: [...saga.flatMap((each) => stepOf(each, next)), ...(next === status ? [] : [next])].join(" "),
+      saga: [...steps, ...(moved ? [next] : [])].join(" "),
       ...whyOf(event)
     })
     state = shown
