@@ -4,6 +4,7 @@ import { advanceClock, iso, now } from "./clock.ts"
 import { BadControl, decodeBehaviour, type Faults, fields, integer } from "./faults.ts"
 import type { Ledger } from "./ledger.ts"
 import { type Answer, type Call, PROVIDERS, type Provider } from "./provider.ts"
+import { csvReport, jsonReport } from "./reports.ts"
 import type { Tasks } from "./tasks.ts"
 import { decodeSettings, type Webhooks } from "./webhooks.ts"
 import type { Wire } from "./wire.ts"
@@ -47,7 +48,30 @@ const parse = (text: string): unknown => {
   }
 }
 
-const read = (sim: Controlled, path: string): Answer | undefined => {
+const moment = (query: URLSearchParams, name: string, otherwise: number): number => {
+  const text = query.get(name)
+  if (text === null) return otherwise
+  const at = Date.parse(text)
+  if (Number.isNaN(at)) throw new BadControl(`${name}: a time such as 2026-11-25 or 2026-11-25T09:30:00Z`)
+  return at
+}
+
+/** A provider's report of what moved: `from` and before `to`; default all. */
+const report = ({ ledger }: Controlled, name: string, query: URLSearchParams): Answer => {
+  const provider = PROVIDERS.find((known) => known === name)
+  if (provider === undefined) throw new BadControl(`provider: one of ${PROVIDERS.join(", ")}`)
+  const format = query.get("format") ?? "csv"
+  const movements = ledger.between(provider, moment(query, "from", 0), moment(query, "to", Number.MAX_SAFE_INTEGER))
+  if (format === "json") return json(200, jsonReport(provider, movements))
+  if (format !== "csv") throw new BadControl("format: csv or json")
+  const headers = { "content-type": "text/csv; charset=utf-8" }
+  return { status: 200, body: csvReport(provider, movements), headers }
+}
+
+const REPORTS = "/_sim/reports/"
+
+const read = (sim: Controlled, path: string, query: string): Answer | undefined => {
+  if (path.startsWith(REPORTS)) return report(sim, path.slice(REPORTS.length), new URLSearchParams(query))
   switch (path) {
     case "/_sim/health":
       return json(200, { status: "ok", now: iso(now()) })
@@ -115,7 +139,7 @@ export const control = (sim: Controlled, call: Call): Answer => {
   try {
     const found =
       call.method === "GET"
-        ? read(sim, call.path)
+        ? read(sim, call.path, call.query)
         : call.method === "POST"
           ? (write(sim, call.path, call.body) ?? ofProvider(sim, call.path, call.body))
           : undefined

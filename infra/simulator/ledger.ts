@@ -31,6 +31,13 @@ export class Ledger {
     if (this.movements.get(movement.id) === undefined) this.movements.put({ ...movement, at: now() })
   }
 
+  /** Of one provider, from a moment (ms) on and before another. */
+  between(provider: ProviderName, from: number, to: number): ReadonlyArray<Movement> {
+    return [...this.movements.rows.values()].filter(
+      (movement) => movement.provider === provider && movement.at >= from && movement.at < to
+    )
+  }
+
   json(): string {
     const lines: Array<string> = []
     for (const { id, provider, kind, parent, payment_id, amount, currency, at } of this.movements.rows.values()) {
