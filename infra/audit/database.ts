@@ -1,5 +1,5 @@
 /** The database a command looks into, whether the platform is running or not. */
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { Effect, Layer, Option, Redacted } from "effect"
 import { query, Sql } from "../../shared/runtime/postgres.ts"
@@ -46,6 +46,9 @@ const started = (folder: string) =>
 export const database = Effect.fnUntraced(function* ({ databaseUrl, dataDir }: Configuration) {
   if (Option.isSome(databaseUrl)) return yield* connected(Redacted.value(databaseUrl.value))
   const folder = resolve(dataDir)
+  // To look is no reason to make a database where there is none.
+  if (!existsSync(join(folder, "postgres")))
+    return yield* Effect.die(new Error(`${folder} holds no database: set DATA_DIR or DATABASE_URL`))
   const sql = yield* running(folder)
   return sql ?? (yield* connected((yield* started(folder)).url))
 })

@@ -174,7 +174,8 @@ Each action needs a reason and is audited; a check needs none.
 | \`GET /api/v1/ops/sagas\`, stuck or parked | \`POST …/{id}/resume\`, \`…/{id}/compensate\` |
 | a payment in review | look at the provider, then \`POST /api/v1/ops/payments/{id}/resolve\` with the evidence |
 | \`GET /api/v1/ops/circuit-breakers\` | \`POST …/{provider}/open\` before a provider's maintenance, \`/close\` after |
-| \`GET /api/v1/ops/consistency\` | \`POST …/verify\`, \`…/repair\`; with the platform stopped \`npm run rebuild\` |`
+| \`GET /api/v1/ops/consistency\` | \`POST …/verify\`, \`…/repair\`; with the platform stopped \`npm run rebuild\` |
+| stored data that somebody may have changed | \`POST …/ops/audit/verify\`; \`npm run audit -- verify\` |`
 
 const ENDS = `## What the client sees of a payment
 

@@ -1,6 +1,6 @@
 /** `npm run audit` without a database of one's own: on a platform that runs, and on one that does not. */
 import { afterAll, expect, test } from "bun:test"
-import { mkdtempSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { apiAt } from "./client.ts"
@@ -31,6 +31,13 @@ test("the trail of a platform that runs, and of the same one once it is stopped"
   expect(stopped.out).toContain("  default: 1 to ")
   expect(anchor.out).toContain('{"tenant":"default"')
 }, 60_000)
+
+test("where there is no database it says so, and makes none", async () => {
+  const nowhere = join(dataDir, "nowhere")
+  const { code, error } = await command({ DATA_DIR: nowhere, DATABASE_URL: "" }, "verify")
+  expect([code, error.trim()]).toEqual([1, `cannot go on: ${nowhere} holds no database: set DATA_DIR or DATABASE_URL`])
+  expect(existsSync(nowhere)).toBe(false)
+})
 
 test("what it does not know is said in one line", async () => {
   for (const args of [[], ["walk"], ["verify", "--anchors"], ["anchor", "--anchors", "x"], ["verify", "x", "y"]]) {
