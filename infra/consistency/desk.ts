@@ -5,7 +5,7 @@ import { gateway } from "../../services/gateway/index.ts"
 import { notificationsTable } from "../../services/notification/store.ts"
 import { refundsTable as paymentRefunds, paymentsTable } from "../../services/payment/store.ts"
 import { refundsTable as sagaRefunds, sagasTable } from "../../services/saga/store.ts"
-import { holdsTable, ownersTable, transfersTable, walletsTable } from "../../services/wallet/store.ts"
+import { holdsTable, ownersTable, transfersTable, walletsTable, withdrawalsTable } from "../../services/wallet/store.ts"
 import type { Table } from "../../shared/runtime/decider.ts"
 import type { Memory } from "../../shared/runtime/journal/journal.ts"
 import { progressTable } from "../../shared/runtime/progress.ts"
@@ -50,6 +50,7 @@ export const SOURCES: ReadonlyArray<Source> = [
   { table: ownersTable, streamOf: of("wallet-", "wallet_id"), made: "first" },
   { table: holdsTable, streamOf: of("wallet-", "wallet_id"), by: "wallet_id" },
   { table: transfersTable, streamOf: of("wallet-", "source_wallet_id"), by: "source_wallet_id" },
+  { table: withdrawalsTable, streamOf: of("wallet-", "wallet_id"), by: "wallet_id" },
   { table: paymentsTable, streamOf: of("payment-", "id") },
   { table: paymentRefunds, streamOf: of("payment-", "payment_id"), by: "payment_id" },
   { table: progressTable, streamOf: of("saga-", "payment_id") },

@@ -39,6 +39,16 @@ export const clearingThatDiffers = query<{ currency: string; holds: string; open
     from holds h full join open o using (currency) where coalesce(h.amount, 0) <> coalesce(o.amount, 0)`)
 )
 
+/** What left wallets and is neither paid out nor back belongs to withdrawals under way. */
+export const withdrawalsThatDiffer = query<{ currency: string; holds: string; open: string }>((sql) =>
+  sql.unsafe(`with holds as (
+      select currency, sum(case when destination = 'withdrawals:clearing' then amount else -amount end) as amount
+      from ledger.postings where 'withdrawals:clearing' in (source, destination) group by currency),
+    open as (select currency, sum(amount) as amount from wallet.withdrawals where status = 'pending' group by currency)
+    select currency, coalesce(h.amount, 0)::text as holds, coalesce(o.amount, 0)::text as open
+    from holds h full join open o using (currency) where coalesce(h.amount, 0) <> coalesce(o.amount, 0)`)
+)
+
 export const totalsThatDiffer = query<{ currency: string; total: string }>((sql) =>
   sql.unsafe(
     `with ${BOOK} select currency, sum(holds)::text as total from book group by currency having sum(holds) <> 0`

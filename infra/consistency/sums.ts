@@ -4,7 +4,7 @@
  */
 import { Effect } from "effect"
 import { damage, type Found } from "./finding.ts"
-import { accountsThatDiffer, clearingThatDiffers, totalsThatDiffer } from "./ledger.ts"
+import { accountsThatDiffer, clearingThatDiffers, totalsThatDiffer, withdrawalsThatDiffer } from "./ledger.ts"
 import type { Asked } from "./store.ts"
 
 const LOOK = "; find the posting that its events do not tell, or the event without one"
@@ -12,6 +12,7 @@ const LOOK = "; find the posting that its events do not tell, or the event witho
 export const sums: Asked<ReadonlyArray<Found>> = Effect.gen(function* () {
   const accounts = yield* accountsThatDiffer
   const clearing = yield* clearingThatDiffers
+  const withdrawals = yield* withdrawalsThatDiffer
   const totals = yield* totalsThatDiffer
   return [
     ...accounts.map(({ wallet, account, currency, shown, posted }) => {
@@ -23,6 +24,11 @@ export const sums: Asked<ReadonlyArray<Found>> = Effect.gen(function* () {
       const detail = `payments:clearing holds ${holds} ${currency}, open payments with deducted money are ${open}`
       const about = { stream: "payments:clearing", expected: open, found: holds, detail: detail + LOOK }
       return { ...damage("sums", "clearing_differs", about), key: currency }
+    }),
+    ...withdrawals.map(({ currency, holds, open }) => {
+      const detail = `withdrawals:clearing holds ${holds} ${currency}, withdrawals under way are ${open}`
+      const about = { stream: "withdrawals:clearing", expected: open, found: holds, detail: detail + LOOK }
+      return { ...damage("sums", "clearing_differs", about), key: `withdrawals ${currency}` }
     }),
     ...totals.map(({ currency, total }) => {
       const detail = `all accounts of ${currency} together hold ${total}`

@@ -32,6 +32,7 @@ import { paymentRoutes } from "./routes/payments.ts"
 import { transferRoutes } from "./routes/transfers.ts"
 import { walletRoutes } from "./routes/wallets.ts"
 import { webhookRoutes } from "./routes/webhooks.ts"
+import { withdrawalRoutes } from "./routes/withdrawals.ts"
 import { makeStreams } from "./streams.ts"
 import { as, begin, type Trace } from "./trace.ts"
 import { makeTurns } from "./turns.ts"
@@ -101,6 +102,7 @@ const makeApi = Effect.fnUntraced(function* (settings: ApiSettings) {
     ...walletRoutes(parts),
     ...holdRoutes(parts),
     ...transferRoutes(parts),
+    ...withdrawalRoutes(parts),
     ...paymentRoutes(parts),
     ...opsRoutes(parts),
     ...webhookRoutes(parts),

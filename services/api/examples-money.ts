@@ -37,3 +37,24 @@ export const transfer = {
   asks: transferred,
   answers: { id: EXAMPLE.other, ...transferred, status: "completed", created_at: EXAMPLE.time }
 }
+
+const asked = { amount: 30_000, currency: "USD", reference: "to my bank account" }
+const pending = {
+  id: EXAMPLE.other,
+  wallet_id: EXAMPLE.wallet,
+  user_id: "ana",
+  ...asked,
+  status: "pending",
+  created_at: EXAMPLE.time,
+  updated_at: EXAMPLE.time
+}
+const ended = (status: string, reason: string) => ({
+  asks: { reason },
+  answers: { ...pending, status, reason, action_id: EXAMPLE.payment }
+})
+export const withdrawal = {
+  asks: asked,
+  answers: pending,
+  settle: ended("settled", "paid out, bank reference 4711"),
+  fail: ended("failed", "the bank sent it back")
+}

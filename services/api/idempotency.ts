@@ -48,7 +48,7 @@ export interface Once {
   readonly fingerprint: string
   /** What the request makes, if it is the first. */
   readonly resource: {
-    readonly name: `${"payment" | "wallet" | "credit" | "hold" | "capture" | "refund" | "transfer"}_id`
+    readonly name: `${"payment" | "wallet" | "credit" | "hold" | "capture" | "refund" | "transfer" | "withdrawal"}_id`
     readonly id: string
   }
   readonly now: number

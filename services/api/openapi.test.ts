@@ -7,7 +7,7 @@ import { Payment, TimelineEvent } from "./resources.ts"
 import type { Route } from "./route.ts"
 import { holdWith } from "./testing/holds.ts"
 import { letterWith } from "./testing/letters.ts"
-import { transferWith } from "./testing/money.ts"
+import { transferWith, withdrawalWith } from "./testing/money.ts"
 import { sentIn } from "./testing/sse.ts"
 import { PAYMENT, story } from "./testing/story.ts"
 import { KEY, startApi, WALLET, World } from "./testing/world.ts"
@@ -17,6 +17,7 @@ const LETTER = EXAMPLE.other
 const world = new World()
 world.addWallet({ id: WALLET, user_id: "eve" })
 world.addWallet({ id: transfer.asks.destination_wallet_id, user_id: "bob" })
+world.money.withdrawals.set(EXAMPLE.other, withdrawalWith({ id: EXAMPLE.other }))
 world.money.transfers.set(EXAMPLE.other, transferWith({ id: EXAMPLE.other }))
 world.addPayment({ id: PAYMENT, status: "COMPLETED" })
 world.refunds.add({ id: EXAMPLE.other, payment_id: PAYMENT })
@@ -116,7 +117,7 @@ describe("every route answers what it says it answers", () => {
         "{id}",
         /\/(payments|sagas)/.test(path)
           ? PAYMENT
-          : /\/(holds|transfers)\/\{id|refunds|dead-letters/.test(path)
+          : /\/(holds|transfers|withdrawals)\/\{id|refunds|dead-letters/.test(path)
             ? HOLD
             : WALLET
       )

@@ -3,6 +3,7 @@ import { Context, type Effect, Schema } from "effect"
 import type { Table } from "../../shared/runtime/decider.ts"
 import type { HoldFilter, HoldRecord } from "./holds/hold.ts"
 import type { TransferRecord } from "./transfers/transfer.ts"
+import type { WithdrawalFilter, WithdrawalRecord } from "./withdrawals/withdrawal.ts"
 
 /** The store cannot answer now: try again. */
 export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("StoreUnavailable", {
@@ -172,6 +173,8 @@ export class Store extends Context.Service<
     /** What a wallet's holds had lost by then although no event up to then says so. */
     readonly lapsedAt: (walletId: string, at: number) => Read<bigint>
     readonly transfer: (tenant: string, id: string) => Read<TransferRecord | undefined>
+    readonly withdrawal: (tenant: string, id: string) => Read<WithdrawalRecord | undefined>
+    readonly withdrawals: (filter: WithdrawalFilter) => Read<ReadonlyArray<WithdrawalRecord>>
     readonly idempotencyKey: (scope: KeyScope) => Read<KeyRecord | undefined>
     readonly apiKey: (hash: string) => Read<ApiKeyRecord | undefined>
   }

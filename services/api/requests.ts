@@ -64,6 +64,8 @@ export const CreditRequest = Schema.Struct({ amount: Amount, currency: CurrencyC
   identifier: "CreditRequest"
 })
 
+export const WithdrawalRequest = Schema.Struct(CreditRequest.fields).annotate({ identifier: "WithdrawalRequest" })
+
 /** An operator's reason: 1 to 500 characters (DECISIONS D12). */
 export const Reason = Text.annotate({ description: "why; it stands in the audit log" })
 export const ReasonRequest = Schema.Struct({ reason: Reason }).annotate({ identifier: "ReasonRequest" })

@@ -6,6 +6,7 @@ import { Clock, Effect, Layer } from "effect"
 import { uuidv7Bound } from "../../shared/runtime/journal/partitions.ts"
 import { query, type Row, Sql, type SqlClient } from "../../shared/runtime/postgres.ts"
 import { type HoldRow, holdById, holdOf, holdsMatching, lapsedAmount, lapsedThen } from "./holds/store.ts"
+import { moneyReads } from "./money-reads.ts"
 import { ms, msOrNull, unavailable } from "./reading.ts"
 import {
   type ApiKeyRecord,
@@ -23,7 +24,6 @@ import {
   WITH_PROVIDER
 } from "./records.ts"
 import { refundedAmount, refundReads } from "./refunds/store.ts"
-import { transferReads } from "./transfers/store.ts"
 
 type Stored<Record, Times extends keyof Record> = Omit<Record, Times> & {
   readonly [T in Times]: null extends Record[T] ? bigint | null : bigint
@@ -129,7 +129,7 @@ export const storeLayer: Layer.Layer<Store, never, Sql> = Layer.effect(
       ...journal(on),
       ...keys(on),
       ...refundReads((self) => on(unavailable(self))),
-      ...transferReads((self) => on(unavailable(self)))
+      ...moneyReads((self) => on(unavailable(self)))
     })
   })
 )

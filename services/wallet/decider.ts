@@ -33,6 +33,9 @@ const Stored = Schema.NullOr(
         expiresAt: Schema.Finite
       })
     ),
+    withdrawals: Schema.Array(
+      Schema.Struct({ id: Schema.String, amount: Minor, reference: Schema.String, requestedAt: Schema.Finite })
+    ),
     locked: Schema.Boolean,
     metadata: Schema.NullOr(Metadata),
     createdAt: Schema.Finite,
@@ -89,7 +92,7 @@ export const walletDecider = (settings: Settings): Decider<State, WalletEvent> =
   wakeAt: (state) => state && nextExpiry(state.holds),
   postings,
   project,
-  snapshot: { schema: 2, codec: codec(settings) },
+  snapshot: { schema: 3, codec: codec(settings) },
   facts,
-  size: (state) => (state === undefined ? 0 : size(state.deductions) + state.holds.length)
+  size: (state) => (state === undefined ? 0 : size(state.deductions) + state.holds.length + state.withdrawals.length)
 })

@@ -4,11 +4,13 @@ import { ZERO } from "../../shared/contract/money.ts"
 import type { WalletEvent } from "../../shared/contract/wallet.ts"
 import type { Posting, Projected } from "../../shared/runtime/decider.ts"
 import type { HoldEvent } from "./holds.ts"
-import { holdsTable, ownersTable, transfersTable, walletsTable } from "./store.ts"
+import { holdsTable, ownersTable, transfersTable, walletsTable, withdrawalsTable } from "./store.ts"
 import { available, type State, type Wallet } from "./wallet.ts"
+import type { WithdrawalEvent } from "./withdrawals.ts"
 
 export const CLEARING = "payments:clearing"
 export const REFUNDS_CLEARING = "refunds:clearing"
+export const WITHDRAWALS_CLEARING = "withdrawals:clearing"
 export const FUNDING = "funding"
 /** What is available. */
 export const account = (walletId: string): string => `wallet:${walletId}`
@@ -58,8 +60,26 @@ export const postings = (event: Recorded<WalletEvent>): ReadonlyArray<Posting> =
       const [source, destination] = [account(wallet_id), account(destination_wallet_id)]
       return [{ source, destination, amount, currency, kind: "transfer", payment_id, ref: "" }]
     }
+    case "WithdrawalRequested":
+    case "WithdrawalSettled":
+    case "WithdrawalFailed":
+      return [withdrawalPosting(event)]
     default:
       return []
+  }
+}
+
+const withdrawalPosting = ({ type, data }: Recorded<WithdrawalEvent>): Posting => {
+  const { wallet_id, withdrawal_id: payment_id, amount, currency } = data
+  const [wallet, clearing] = [account(wallet_id), WITHDRAWALS_CLEARING]
+  const of = { amount, currency, payment_id, ref: "" }
+  switch (type) {
+    case "WithdrawalRequested":
+      return { ...of, source: wallet, destination: clearing, kind: "withdrawal" }
+    case "WithdrawalSettled":
+      return { ...of, source: clearing, destination: FUNDING, kind: "withdrawal_paid" }
+    case "WithdrawalFailed":
+      return { ...of, source: clearing, destination: wallet, kind: "withdrawal_back" }
   }
 }
 
@@ -108,6 +128,8 @@ export const project = (state: State, event: Recorded<WalletEvent>, cause: Messa
   }
   if ("hold_id" in event.data)
     return [{ table: walletsTable, row }, holdRow(state, event as Recorded<HoldEvent>, cause)]
+  if ("withdrawal_id" in event.data)
+    return [{ table: walletsTable, row }, withdrawalRow(state, event as Recorded<WithdrawalEvent>, cause)]
   if (event.type === "TransferSent") return [{ table: walletsTable, row }, transferRow(event, cause)]
   if (event.type !== "WalletCreated") return [{ table: walletsTable, row }]
   const { currency, user_id } = event.data
@@ -123,6 +145,27 @@ const transferRow = ({ data, time, version }: TransferSent, { tenant }: Message)
   const { transfer_id: id, wallet_id: source_wallet_id, destination_wallet_id, amount, currency, reference } = data
   const between = { id, tenant, source_wallet_id, destination_wallet_id, amount, currency }
   return { table: transfersTable, row: { ...between, reference: reference ?? null, version, created_at: time } }
+}
+
+/** How a withdrawal stands after the event. */
+const WITHDRAWN: Readonly<Record<WithdrawalEvent["type"], string>> = {
+  WithdrawalRequested: "pending",
+  WithdrawalSettled: "settled",
+  WithdrawalFailed: "failed"
+}
+
+const withdrawalRow = (
+  { userId }: Wallet,
+  { data, time, type, version }: Recorded<WithdrawalEvent>,
+  { tenant }: Message
+): Projected => {
+  const { withdrawal_id: id, wallet_id, amount, currency, reference, requested_at: created_at } = data
+  const of = { id, tenant, wallet_id, user_id: userId, amount, currency, reference }
+  const reason = "reason" in data ? data.reason : null
+  return {
+    table: withdrawalsTable,
+    row: { ...of, status: WITHDRAWN[type], reason, version, created_at, updated_at: time }
+  }
 }
 
 /** Whole from any of its events, so that a closed hold need not be remembered. */

@@ -18,7 +18,8 @@ const wallet: Wallet = {
   createdAt: 0,
   version: 2,
   deductions: none,
-  holds: []
+  holds: [],
+  withdrawals: []
 }
 const data = { wallet_id: "w", payment_id: "p", refund_id: "r", amount: minor(40n), currency: "USD" }
 const credit = { type: "CreditRefund", subject: "wallet-w", data } as unknown as Message

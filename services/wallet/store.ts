@@ -70,3 +70,24 @@ export const transfersTable: Table = {
   key: ["id"],
   write: "replace"
 }
+
+/** Every withdrawal there was; the wallet itself remembers only those under way. */
+export const withdrawalsTable: Table = {
+  name: "wallet.withdrawals",
+  columns: {
+    id: "text",
+    tenant: "text",
+    wallet_id: "text",
+    user_id: "text",
+    amount: "bigint",
+    currency: "text",
+    reference: "text",
+    status: "text",
+    reason: "text",
+    version: "int",
+    created_at: "bigint",
+    updated_at: "bigint"
+  },
+  key: ["id"],
+  write: "replace"
+}

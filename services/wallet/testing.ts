@@ -30,6 +30,7 @@ export const walletWith = (balance: bigint, ...holds: ReadonlyArray<OpenHold>): 
   balance: minor(balance),
   held: minor(holds.reduce((sum, { remaining }) => sum + remaining, 0n)),
   holds,
+  withdrawals: [],
   locked: false,
   metadata: undefined,
   createdAt: 0,

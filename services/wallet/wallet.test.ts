@@ -14,6 +14,7 @@ const wallet: Wallet = {
   balance: minor(1000n),
   held: ZERO,
   holds: [],
+  withdrawals: [],
   locked: false,
   metadata: undefined,
   createdAt: 0,

@@ -28,6 +28,13 @@ import {
   voidHold
 } from "./holds.ts"
 import { receiveTransfer, sendTransfer } from "./transfers.ts"
+import {
+  evolveWithdrawals,
+  failWithdrawal,
+  requestWithdrawal,
+  settleWithdrawal,
+  type Withdrawals
+} from "./withdrawals.ts"
 
 export interface Settings {
   /** Payments this close together are called concurrent (ms). */
@@ -45,6 +52,8 @@ export interface Wallet {
   readonly held: Minor
   /** Those that are open; `held` is what remains of them. */
   readonly holds: Holds
+  /** Those under way: out of the balance, not yet paid out. */
+  readonly withdrawals: Withdrawals
   readonly locked: boolean
   readonly metadata: Readonly<Record<string, string>> | undefined
   readonly createdAt: number
@@ -113,6 +122,12 @@ const decideOpen = (settings: Settings, state: State, command: Command, now: num
       return state === undefined ? absent : sendTransfer(state, command.data)
     case "ReceiveTransfer":
       return state === undefined ? absent : receiveTransfer(state, command.data)
+    case "RequestWithdrawal":
+      return state === undefined ? absent : requestWithdrawal(state, command.data, now)
+    case "SettleWithdrawal":
+      return state === undefined ? absent : settleWithdrawal(state, command.data)
+    case "FailWithdrawal":
+      return state === undefined ? absent : failWithdrawal(state, command.data)
     case "TimerFired":
       return nothing
   }
@@ -251,6 +266,10 @@ export const evolve =
       case "HoldVoided":
       case "HoldExpired":
         return evolveHolds(wallet, event)
+      case "WithdrawalRequested":
+      case "WithdrawalSettled":
+      case "WithdrawalFailed":
+        return evolveWithdrawals(wallet, event)
     }
   }
 
@@ -267,6 +286,7 @@ const created = ({
   balance: ZERO,
   held: ZERO,
   holds: [],
+  withdrawals: [],
   locked: false,
   metadata: data.metadata,
   createdAt: time,

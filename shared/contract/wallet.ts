@@ -5,6 +5,7 @@ import { HoldCommands, HoldEvents } from "./holds.ts"
 import { Currency, Minor } from "./money.ts"
 import { WalletRefundCommands, WalletRefundEvents } from "./refund.ts"
 import { TransferCommands, TransferEvents } from "./transfers.ts"
+import { WithdrawalCommands, WithdrawalEvents } from "./withdrawals.ts"
 
 const about = (trigger: string, consumers: About["consumers"] = ["metrics"]): About => ({
   version: 1,
@@ -128,7 +129,8 @@ export const WalletEvents = {
   ),
   ...HoldEvents,
   ...WalletRefundEvents,
-  ...TransferEvents
+  ...TransferEvents,
+  ...WithdrawalEvents
 } as const
 export type WalletEvent = FactOf<typeof WalletEvents>
 
@@ -191,6 +193,7 @@ export const WalletCommands = {
   ),
   ...HoldCommands,
   ...WalletRefundCommands,
-  ...TransferCommands
+  ...TransferCommands,
+  ...WithdrawalCommands
 } as const
 export type WalletCommand = FactOf<typeof WalletCommands>

@@ -17,6 +17,8 @@ const paid = await api.pay(wallet.id, 2_500)
 const payment = paymentOf(paid)
 const hold = holdOf(await api.hold(wallet.id, 500), 201)
 const other = await api.open()
+const leaving = JSON.parse((await api.withdraw(wallet.id, 5)).text) as { readonly id: string }
+const OUT = "/api/v1/ops/withdrawals"
 const moved = JSON.parse((await api.transfer(wallet.id, other.id, 5)).text) as { readonly id: string }
 await toldTo(platform, payment.id)
 const refunded = refundOf(await api.refund(payment.id, { amount: 200 }))
@@ -84,6 +86,17 @@ const CALLS: ReadonlyArray<readonly [string, string, number, () => Promise<Answe
   ["post", "/api/v1/transfers", 201, () => api.transfer(wallet.id, other.id, 5)],
   ["post", "/api/v1/transfers", 400, () => api.transfer(wallet.id, wallet.id, 5)],
   ["get", "/api/v1/transfers/{id}", 200, () => api.get(`/api/v1/transfers/${moved.id}`)],
+  ["post", `${W}/{id}/withdrawals`, 201, () => api.withdraw(wallet.id, 5)],
+  ["post", `${W}/{id}/withdrawals`, 400, () => api.withdraw(wallet.id, 900_000)],
+  ["get", `${W}/{id}/withdrawals`, 200, () => api.get(`${W}/${wallet.id}/withdrawals?limit=1`)],
+  ["get", "/api/v1/withdrawals/{id}", 200, () => api.get(`/api/v1/withdrawals/${leaving.id}`)],
+  [
+    "post",
+    "/api/v1/ops/withdrawals/{id}/settle",
+    200,
+    () => api.post(`${OUT}/${leaving.id}/settle`, { reason: "paid" })
+  ],
+  ["post", "/api/v1/ops/withdrawals/{id}/fail", 409, () => api.post(`${OUT}/${leaving.id}/fail`, { reason: "late" })],
   ["post", `${P}/{id}/refunds`, 201, () => api.refund(payment.id, { amount: 100, reason: "torn" })],
   ["post", `${P}/{id}/refunds`, 400, () => api.refund(payment.id, { amount: 0 })],
   ["post", `${P}/{id}/refunds`, 404, () => api.refund(wallet.id)],
@@ -119,7 +132,14 @@ describe("answers are as the served document says", () => {
 test("request bodies are described as closed: unknown fields are refused", async () => {
   const { schemas } = document["components"] as { readonly schemas: Readonly<Record<string, Json>> }
   const payments = ["WalletRequest", "CreditRequest", "PaymentRequest", "LockRequest", "CancelRequest", "RefundRequest"]
-  for (const name of [...payments, "HoldRequest", "CaptureRequest", "VoidRequest", "TransferRequest"])
+  for (const name of [
+    ...payments,
+    "HoldRequest",
+    "CaptureRequest",
+    "VoidRequest",
+    "TransferRequest",
+    "WithdrawalRequest"
+  ])
     expect([name, schemas[name]?.["additionalProperties"]]).toEqual([name, false])
 })
 

@@ -165,21 +165,25 @@ export const apiAt = (at: () => string, apiKey: string) => {
   const holdNow = async (id: string) => holdOf(await get(`/api/v1/holds/${id}`))
   const refund = (payment: string, body: unknown = {}, asking: Asking = {}) =>
     post(`/api/v1/payments/${payment}/refunds`, body, { key: unique("refund"), prefer: "wait=20", ...asking })
-  const transfer = (source: string, destination: string, amount: number, asking: Paying = {}) =>
-    post(
-      "/api/v1/transfers",
-      {
-        source_wallet_id: source,
-        destination_wallet_id: destination,
-        amount,
-        currency: asking.currency ?? "USD"
-      },
-      { key: unique("transfer"), ...asking }
-    )
   const wallet = async (id: string) => walletOf(await get(`/api/v1/wallets/${id}`))
   const payment = async (id: string) => paymentOf(await get(`/api/v1/payments/${id}`), 200)
-  return { get, post, credit, open, pay, refund, hold, capture, voidHold, holdNow, transfer, wallet, payment }
+  return { get, post, credit, open, pay, refund, hold, capture, voidHold, holdNow, ...moving(post), wallet, payment }
 }
+
+type Post = (path: string, body: unknown, asking: Asking) => Promise<Answer>
+
+/** From wallet to wallet, and out. */
+const moving = (post: Post) => ({
+  transfer: (source: string, destination: string, amount: number, asking: Paying = {}) => {
+    const between = { source_wallet_id: source, destination_wallet_id: destination }
+    const body = { ...between, amount, currency: asking.currency ?? "USD" }
+    return post("/api/v1/transfers", body, { key: unique("transfer"), ...asking })
+  },
+  withdraw: (wallet: string, amount: number, asking: Paying = {}) => {
+    const body = { amount, currency: asking.currency ?? "USD", reference: "to my bank account" }
+    return post(`/api/v1/wallets/${wallet}/withdrawals`, body, { key: unique("withdraw"), ...asking })
+  }
+})
 
 export type Provider = "stripe" | "paypal" | "adyen"
 

@@ -40,6 +40,7 @@ export const violations = async (
     ...(await refundsClearing(sql)),
     ...(await merchants(sql)),
     ...(await transfers(sql)),
+    ...(await withdrawals(sql)),
     ...(await streams(sql)),
     ...(await charges(sql, await sim.ledger()))
   ]
@@ -79,7 +80,8 @@ const wallets = async (sql: Sql): Promise<ReadonlyArray<string>> => {
     ), folded as (
       select stream,
           sum(case when type in ('WalletDeducted', 'FundsHeld') then -amount when type = 'HoldCaptured' then 0
-            when type = 'TransferSent' then -amount else amount end)::bigint as available,
+            when type in ('TransferSent', 'WithdrawalRequested') then -amount
+            when type = 'WithdrawalSettled' then 0 else amount end)::bigint as available,
           sum(case when type = 'FundsHeld' then amount when type like 'Hold%' then -amount else 0 end)::bigint as held,
           (array_agg(available || '+' || balance - available order by version desc))[1] as told
         from facts group by stream)
@@ -176,6 +178,22 @@ const transfers = async (sql: Sql): Promise<ReadonlyArray<string>> => {
   return rows
     .filter(({ told, row, posted }) => told !== row || told !== posted)
     .map(({ id, told, row, posted }) => `transfer ${id}: events ${told}, row ${row}, posting ${posted}`)
+}
+
+/** What is on its way out belongs to withdrawals that are pending; what is settled is gone, what failed is back. */
+const withdrawals = async (sql: Sql): Promise<ReadonlyArray<string>> => {
+  const rows = await sql<Array<{ id: string; row: string; posted: string }>>`
+    select coalesce(w.id, p.payment_id) as id, coalesce(w.amount || ' ' || w.status, 'none') as row,
+      coalesce(p.posted, 'none') as posted
+    from wallet.withdrawals w full join (select payment_id, max(amount) || ' ' || case
+          when count(*) filter (where kind = 'withdrawal') <> 1 or count(*) > 2 or min(amount) <> max(amount)
+          then 'wrong'
+          when bool_or(kind = 'withdrawal_paid') then 'settled'
+          when bool_or(kind = 'withdrawal_back') then 'failed' else 'pending' end as posted
+        from ledger.postings where kind like 'withdrawal%' group by payment_id) p on p.payment_id = w.id`
+  return rows
+    .filter(({ row, posted }) => row !== posted)
+    .map(({ id, row, posted }) => `withdrawal ${id}: row ${row}, postings ${posted}`)
 }
 
 const streams = async (sql: Sql): Promise<ReadonlyArray<string>> => {

@@ -70,6 +70,8 @@ const KINDS: Readonly<Record<string, Kind>> = {
   WalletRefundReceived: { kind: "refund", reference: "refund_id" },
   HoldCaptured: { kind: "capture", reference: "capture_id", description: "merchant_id" },
   TransferSent: { kind: "transfer_out", reference: "transfer_id", description: "reference" },
+  WithdrawalRequested: { kind: "withdrawal", reference: "withdrawal_id", description: "reference" },
+  WithdrawalFailed: { kind: "withdrawal_returned", reference: "withdrawal_id", description: "reason" },
   TransferReceived: { kind: "transfer_in", reference: "transfer_id", description: "reference" }
 }
 

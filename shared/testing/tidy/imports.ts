@@ -50,6 +50,7 @@ export const PURE_MODULES: ReadonlyArray<string> = [
   "services/wallet/deductions.ts",
   "services/wallet/funds.ts",
   "services/wallet/transfers.ts",
+  "services/wallet/withdrawals.ts",
   "services/payment/payment.ts",
   "services/audit/action.ts",
   "services/api/reconciliation/csv.ts",
