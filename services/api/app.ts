@@ -23,6 +23,7 @@ import { Readiness } from "./readiness.ts"
 import { Store } from "./records.ts"
 import { type Answer, type ApiFailure, problemAnswer, toProblem } from "./responses.ts"
 import type { Route } from "./route.ts"
+import { bulkRoute } from "./routes/bulk.ts"
 import { documentRoute } from "./routes/document.ts"
 import { healthRoutes } from "./routes/health.ts"
 import { holdRoutes } from "./routes/holds.ts"
@@ -103,6 +104,7 @@ const makeApi = Effect.fnUntraced(function* (settings: ApiSettings) {
     ...holdRoutes(parts),
     ...transferRoutes(parts),
     ...withdrawalRoutes(parts),
+    bulkRoute(parts),
     ...paymentRoutes(parts),
     ...opsRoutes(parts),
     ...webhookRoutes(parts),
@@ -223,8 +225,8 @@ class Edge {
     if (route.scope === undefined) return route.handle({ ...asked, principal: NOBODY })
     return Effect.flatMap(this.auth.check(request.headers.get("authorization"), route.scope, now), (principal) => {
       if (route.body === undefined) return route.handle({ ...asked, principal })
-      const { decode, optional } = route.body
-      return Effect.flatMap(readJson(request, optional), (json) => {
+      const { decode, optional, maxBytes } = route.body
+      return Effect.flatMap(readJson(request, optional, maxBytes), (json) => {
         const key = route.key === undefined ? undefined : keyOf(request.headers.get("idempotency-key"))
         if (typeof key === "object") return Effect.fail(key)
         if (route.key === "required" && key === undefined) return Effect.fail(keyRequired)

@@ -7,15 +7,15 @@ import { type Problem, problem } from "./problem.ts"
 export const BODY_MAX = 64 * 1024
 
 /** Bodies of the requests that move money are small; a reader that dies half-way was the client's doing. */
-export const readJson = (request: Request, optional: boolean): Effect.Effect<unknown, Problem> => {
+export const readJson = (request: Request, optional: boolean, maxBytes = BODY_MAX): Effect.Effect<unknown, Problem> => {
   const length = request.headers.get("content-length")
   if (optional && (request.body === null || length === "0")) return Effect.succeed({})
   if (!isJson(request.headers.get("content-type"))) return Effect.fail(problem("UNSUPPORTED_MEDIA_TYPE"))
-  if (Number(length ?? 0) > BODY_MAX) return Effect.fail(tooLarge)
+  if (Number(length ?? 0) > maxBytes) return Effect.fail(tooLarge(maxBytes))
   return Effect.flatMap(
-    Effect.promise(() => read(request, length !== null, BODY_MAX)),
+    Effect.promise(() => read(request, length !== null, maxBytes)),
     (bytes) => {
-      if (bytes === "too large") return Effect.fail(tooLarge)
+      if (bytes === "too large") return Effect.fail(tooLarge(maxBytes))
       if (bytes === "cut off") return Effect.fail(problem("INVALID_JSON", { detail: "the body ended early" }))
       if (optional && bytes.length === 0) return Effect.succeed({})
       const parsed = parse(bytes)
@@ -29,19 +29,18 @@ export const readJson = (request: Request, optional: boolean): Effect.Effect<unk
 /** The bytes as they came, of whatever type; no part of them is looked at. */
 export const readRaw = (request: Request, maxBytes: number): Effect.Effect<Uint8Array, Problem> => {
   const length = request.headers.get("content-length")
-  const tooLarge = problem("BODY_TOO_LARGE", { details: { limit_bytes: maxBytes } })
-  if (Number(length ?? 0) > maxBytes) return Effect.fail(tooLarge)
+  if (Number(length ?? 0) > maxBytes) return Effect.fail(tooLarge(maxBytes))
   return Effect.flatMap(
     Effect.promise(() => read(request, length !== null, maxBytes)),
     (bytes) => {
-      if (bytes === "too large") return Effect.fail(tooLarge)
+      if (bytes === "too large") return Effect.fail(tooLarge(maxBytes))
       if (bytes === "cut off") return Effect.fail(problem("INVALID_JSON", { detail: "the body ended early" }))
       return Effect.succeed(bytes)
     }
   )
 }
 
-const tooLarge = problem("BODY_TOO_LARGE", { details: { limit_bytes: BODY_MAX } })
+const tooLarge = (limit_bytes: number): Problem => problem("BODY_TOO_LARGE", { details: { limit_bytes } })
 
 const isJson = (type: string | null): boolean => type !== null && /^application\/json\s*(;|$)/i.test(type.trim())
 

@@ -1,5 +1,6 @@
 /** What the document shows of statements, transfers, withdrawals and bulk; a test decodes each. */
 import { EXAMPLE } from "../../shared/contract/catalogue.ts"
+import { pay } from "./examples.ts"
 import { FORMATS } from "./statement/formats.ts"
 
 const frame = {
@@ -57,4 +58,36 @@ export const withdrawal = {
   answers: pending,
   settle: ended("settled", "paid out, bank reference 4711"),
   fail: ended("failed", "the bank sent it back")
+}
+
+const lack = {
+  type: "urn:problem:insufficient-funds",
+  title: "The wallet lacks funds",
+  status: 400,
+  detail: "The wallet lacks funds",
+  instance: "/api/v1/payments/bulk",
+  trace_id: "4bf92f3577b34da6a3ce929d0e0e4736",
+  retryable: false,
+  error: {
+    code: "INSUFFICIENT_FUNDS",
+    message: "Your wallet balance is 0.00 USD and the payment needs 1000.00 USD.",
+    details: { requested_amount: 100_000, available_balance: 0, deficit_amount: 100_000, currency: "USD" }
+  }
+}
+export const bulk = {
+  asks: {
+    payments: [
+      { ...pay.asks, idempotency_key: "order-4711" },
+      { ...pay.asks, idempotency_key: "order-4712" }
+    ]
+  },
+  answers: {
+    completed: 1,
+    pending: 0,
+    failed: 1,
+    results: [
+      { index: 0, status: 201, payment: pay.answers },
+      { index: 1, status: 400, problem: lack }
+    ]
+  }
 }

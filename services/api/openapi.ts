@@ -76,7 +76,7 @@ const operation = (route: Route, shown: Schemas): Json => ({
     : {
         requestBody: {
           required: !route.body.optional,
-          description: `At most ${BODY_MAX} bytes; unknown fields are refused.`,
+          description: `At most ${route.body.maxBytes ?? BODY_MAX} bytes; unknown fields are refused.`,
           content: { "application/json": { schema: shown.of(route.body.schema, "error"), example: route.body.example } }
         }
       }),

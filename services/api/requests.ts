@@ -133,6 +133,8 @@ export interface Body<B> {
   readonly decode: (json: unknown) => Result.Result<B, Problem>
   /** True where a request without a body means `{}`. */
   readonly optional: boolean
+  /** Absent: as every other body (body.ts). */
+  readonly maxBytes?: number
 }
 
 /** Built once per route: unknown fields are refused, and every wrong field is named, not only the first. */

@@ -164,7 +164,7 @@ export const ERRORS = {
     "Only a completed payment can; cancel one that is still open."
   ),
   VERSION_CONFLICT: problem(409, "conflict", true, "Too many writers at once", "Send the same request again."),
-  BODY_TOO_LARGE: problem(413, "validation", false, "The body is too large", "Send at most 64 KiB."),
+  BODY_TOO_LARGE: problem(413, "validation", false, "The body is too large", "Send at most 64 KiB, in bulk 512 KiB."),
   UNSUPPORTED_MEDIA_TYPE: problem(
     415,
     "validation",

@@ -70,6 +70,8 @@ const CALLS: ReadonlyArray<readonly [string, string, number, () => Promise<Answe
   ["post", P, 404, () => api.pay(payment.id, 1)],
   ["post", P, 413, () => api.post(P, "x".repeat(100_000), { key: unique("k") })],
   ["post", P, 415, () => api.post(P, "x", { key: unique("k"), headers: { "content-type": "text/plain" } })],
+  ["post", `${P}/bulk`, 207, () => api.post(`${P}/bulk`, { payments: [order, {}] }, { key: unique("k") })],
+  ["post", `${P}/bulk`, 400, () => api.post(`${P}/bulk`, { payments: [] }, { key: unique("k") })],
   ["get", P, 200, () => api.get(`${P}?user_id=${user}&status=COMPLETED`)],
   ["get", `${P}/{id}`, 200, () => api.get(`${P}/${payment.id}`)],
   ["get", `${P}/{id}`, 404, () => api.get(`${P}/${wallet.id}`)],

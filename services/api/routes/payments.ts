@@ -30,7 +30,7 @@ import { refundRoutes } from "./refunds.ts"
 /** Beyond the wait: the time in which the first request surely answers or is dead (DECISIONS D4). */
 const LEASE_MARGIN_MS = 5_000
 
-const PATH = "/api/v1/payments"
+export const PATH = "/api/v1/payments"
 
 export const paymentRoutes = (parts: Parts): ReadonlyArray<Route> => [
   pay(parts),
@@ -68,7 +68,12 @@ const pay = (parts: Parts): Route =>
     handle: (request) => paid(parts, request)
   })
 
-const paid = Effect.fnUntraced(function* (parts: Parts, request: ApiRequest<typeof PaymentRequest.Type>) {
+/** `place`: where the key is looked for, if it was not given for this payment alone. */
+export const paid = Effect.fnUntraced(function* (
+  parts: Parts,
+  request: ApiRequest<typeof PaymentRequest.Type>,
+  place = PATH
+) {
   const { now, principal } = request
   const { wallet_id, amount, currency, merchant_id, description, metadata } = request.body
   const walletId = wallet_id.toLowerCase()
@@ -89,7 +94,7 @@ const paid = Effect.fnUntraced(function* (parts: Parts, request: ApiRequest<type
   }
   const message = toPayment(request, id, owner.userId, { type: "InitiatePayment", data })
   return yield* parts.idempotency.once({
-    scope: keyScope(request, PATH),
+    scope: keyScope(request, place),
     fingerprint: fingerprint(undefined, request.body),
     resource: { name: "payment_id", id },
     now,
