@@ -1,4 +1,5 @@
 /** What is checked at every write: balances and accounts as they move, and what may be recorded only once. */
+import type { Message } from "../../shared/contract/envelope.ts"
 import type { Write } from "../../shared/runtime/journal/store.ts"
 import type { World } from "./world.ts"
 
@@ -24,6 +25,8 @@ export class Books {
   /** Account → balance, as all postings so far leave it. */
   readonly accounts = new Map<string, bigint>()
   private readonly seen = new Set<string>()
+  /** Payments whose deduction has not been undone. */
+  private readonly owing = new Set<string>()
   private readonly keys = new Map<string, string>()
   private readonly world: World
 
@@ -42,8 +45,17 @@ export class Books {
     return this.accounts.get(name) ?? 0n
   }
 
+  /** FAILED and CANCELLED are said only when the money is back (DECISIONS D3). */
+  private follow({ type, correlationid }: Message): void {
+    if (type === "WalletDeducted") this.owing.add(correlationid)
+    else if (type === "WalletRefunded") this.owing.delete(correlationid)
+    else if ((type === "PaymentFailed" || type === "PaymentCancelled") && this.owing.has(correlationid))
+      this.world.violate("I1", `${type} before its money was back`, correlationid)
+  }
+
   check({ events, postings, tables }: Write): void {
     for (const { message } of events) {
+      this.follow(message)
       const once = ONCE[message.type]?.(message.data as never)
       if (once === undefined) continue
       const key = `${message.type} ${once}`

@@ -181,13 +181,19 @@ const hold = (world: World, { wallet, key }: Customer) =>
       ask(world, "wallet", world.local(`wallet-${wallet}`, wallet, type, { wallet_id: wallet, hold_id, ...data }, key))
     const longMs = Math.max(10 * MINUTE_MS, plan.days * DAY_MS * 0.9)
     const expires_at = time.wall() + 2 * MINUTE_MS + Math.floor(random() * longMs)
-    const amount = minor(amountOf(world))
+    const large = random() < 0.2
+    const amount = minor(large ? 1n + BigInt(Math.floor(random() * Number(plan.funds))) : amountOf(world))
     if (!(yield* to("HoldFunds", { merchant_id: "m", amount, currency: USD, expires_at }))) return
     yield* time.sleep(Math.floor(random() * longMs * 1.2))
     const part = random() < 0.5 ? {} : { amount: minor(1n + BigInt(Math.floor(random() * Number(amount)))) }
     const end = random()
-    if (end < 0.4) yield* to("CaptureHold", { capture_id: world.ids.next(time.wall()), final: random() < 0.6, ...part })
-    else if (end < 0.7) yield* to("VoidHold", {})
+    const final = random() < 0.6
+    const closes = end < 0.4 ? final : end < 0.7
+    const capture = { capture_id: world.ids.next(time.wall()), final, ...part }
+    if (end >= 0.7) return
+    const accepted = yield* end < 0.4 ? to("CaptureHold", capture) : to("VoidHold", {})
+    const left = world.memory.rows("wallet.holds").find(({ id }) => id === hold_id)?.["remaining_amount"]
+    if (accepted && closes && left !== 0n) world.violate("I4", `hold ${hold_id} was to be closed, and ${left} is held`)
   })
 
 const sometime = (world: World, what: (world: World) => Effect.Effect<unknown, never, Ids>) =>

@@ -22,6 +22,7 @@ export const judge = (world: World): void => {
   charges(world)
   providerLedger(world)
   acknowledged(world)
+  asked(world)
   for (const told of unfinished(world)) world.violate("I5", told, /[0-9a-f-]{36}/.exec(told)?.[0])
   streams(world)
   projections(world)
@@ -110,6 +111,19 @@ const providerLedger = (world: World): void => {
 const acknowledged = (world: World): void => {
   const there = new Set(world.memory.rows("payment.payments").map(of))
   for (const id of world.acknowledged) if (!there.has(id)) world.violate("I4", "accepted, and not there", id)
+}
+
+/** I5: nobody's time is up although nothing kept the platform from asking a provider. */
+const asked = (world: World): void => {
+  if (world.plan.faults.poison > 0 || world.plan.jumps.length > 0) return
+  const sent = new Set(
+    world.history.flatMap(({ type, correlationid }) => (type === "GatewayRequestSent" ? [correlationid] : []))
+  )
+  for (const { type, correlationid, data } of world.history) {
+    const code = (data as { readonly error_code?: string }).error_code
+    if (type === "PaymentFailed" && code === "PAYMENT_TIMED_OUT" && !sent.has(correlationid))
+      world.violate("I5", "its time was up, and nobody had been asked", correlationid)
+  }
 }
 
 /** I6: streams are contiguous, their time never runs back, and an end stays the end. */

@@ -1,16 +1,18 @@
 /**
- * `npm run simulate -- --seeds N [--from S] [--days D] [--json]`: plays N hostile worlds on all cores and judges each.
+ * `npm run simulate -- --seeds N [--from S] [--days D] [--mutations] [--json]`: plays N hostile worlds on all cores and judges each.
+ * `--mutations`: instead, each deliberate bug of the catalogue is put in and must be found within N worlds.
  * Ends with 1 if an invariant is violated. `--json`: the last line of standard output is the result as JSON, all else
  * goes to standard error.
  */
 import { parseArgs } from "node:util"
-import { crewOf, pieces } from "./crew.ts"
+import { crewOf, type Job, pieces } from "./crew.ts"
+import { MUTATIONS } from "./mutations/index.ts"
 import { SOMETIMES } from "./sometimes.ts"
 import { tellFailure } from "./told.ts"
-import { NOTHING, type Trial, together, worldOf } from "./trial.ts"
+import { type Hunt, NOTHING, type Trial, together, worldOf } from "./trial.ts"
 
 const usage = (complaint: string): never => {
-  console.error(`${complaint}. Usage: npm run simulate -- [--seeds N] [--from S] [--days D] [--json]`)
+  console.error(`${complaint}. Usage: npm run simulate -- [--seeds N] [--from S] [--days D] [--mutations] [--json]`)
   process.exit(2)
 }
 
@@ -18,6 +20,7 @@ const OPTIONS = {
   seeds: { type: "string", default: "10000" },
   from: { type: "string", default: "1" },
   days: { type: "string", default: "30" },
+  mutations: { type: "boolean", default: false },
   json: { type: "boolean", default: false }
 } as const
 const SEED_MAX = 2 ** 31
@@ -34,6 +37,7 @@ const asked = () => {
       seeds: whole("seeds", 1, SEED_MAX),
       from: whole("from", 0, SEED_MAX),
       days: whole("days", 0, 365),
+      mutations: values.mutations,
       json: values.json
     }
   } catch (error) {
@@ -41,7 +45,7 @@ const asked = () => {
   }
 }
 
-const { seeds, from, days, json } = asked()
+const { seeds, from, days, mutations, json } = asked()
 const say = (line: string) => void (json ? process.stderr : process.stdout).write(`${line}\n`)
 const terminal = json ? process.stderr : process.stdout
 const PROGRESS_MS = terminal.isTTY ? 250 : 10_000
@@ -123,4 +127,25 @@ const main = async () => {
   process.exit(violations === 0 ? 0 : 1)
 }
 
-await main()
+/** Recall of 95 % and more: a run that finds less has become blind. */
+const RECALL_MIN = 0.95
+
+const catalogue = async () => {
+  const names = Object.keys(MUTATIONS)
+  const crew = crewOf<Hunt>()
+  say(`${names.length} deliberate bugs, each to be found within ${number(seeds)} worlds from seed ${from}`)
+  const missed: Array<string> = []
+  const jobs = names.map((mutation): Job => ({ mutation, from, seeds, days }))[Symbol.iterator]()
+  await crew.work(jobs, ({ seeds: needed, by }, { mutation = "" }) => {
+    if (needed === undefined) missed.push(mutation)
+    say(
+      `${(needed === undefined ? "missed" : number(needed)).padStart(7)}  ${mutation}${by ? `  (${by.invariant} ${by.told.slice(0, 60)})` : ""}`
+    )
+  })
+  const found = names.length - missed.length
+  say(`${found} of ${names.length} found, ${((100 * found) / names.length).toFixed(1)} %, in ${seconds().toFixed(1)} s`)
+  if (json) process.stdout.write(`${JSON.stringify({ mutations: names.length, found, missed })}\n`)
+  process.exit(found / names.length >= RECALL_MIN ? 0 : 1)
+}
+
+await (mutations ? catalogue() : main())

@@ -88,7 +88,8 @@ export interface Plan {
   readonly encoded: boolean
 }
 
-export const PAYMENTS = 20
+/** Most worlds are small, for many small worlds differ more than a few large ones. */
+const PAYMENTS_MAX = 20
 const ORDER: ReadonlyArray<Provider> = ["stripe", "paypal", "adyen"]
 const HOUR_MS = 3_600_000
 /** Share of worlds whose providers are silent for more than a day: long, for everything asks every minute. */
@@ -152,7 +153,7 @@ export const planOf = (seed: number, days: number): Plan => {
   const outage = random() < OUTAGE
   const jump = () => Math.floor((random() * 2 - 1) * HOUR_MS)
   return {
-    payments: outage ? 2 : PAYMENTS,
+    payments: outage ? 2 : 2 + Math.floor(random() ** 2 * (PAYMENTS_MAX - 1)),
     users: 1 + Math.floor(random() * 3),
     funds: BigInt(400 + Math.floor(random() * 1_200)),
     amountMax: BigInt(20 + Math.floor(random() * 160)),

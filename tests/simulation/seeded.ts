@@ -15,6 +15,9 @@ export const prng = (seed: number): Random => {
 
 type Task = () => void
 
+/** At one moment of virtual time. */
+const TASKS_MAX = 300_000
+
 /** One run queue for Effect's fibers: the seed picks the next task and every place to yield. Nothing runs by itself. */
 export class SeededScheduler {
   readonly executionMode = "sync" as const
@@ -44,16 +47,18 @@ export class SeededScheduler {
     return { scheduleTask: (task: Task) => void this.tasks.push(task), flush: () => undefined }
   }
 
-  /** Runs until nobody can go on. */
-  drain(): void {
+  /** Runs until nobody can go on; false: nobody ever rests. */
+  drain(): boolean {
     const { tasks, random } = this
-    while (tasks.length > 0) {
+    for (let n = 0; tasks.length > 0; n++) {
+      if (n > TASKS_MAX) return false
       const at = tasks.length === 1 ? 0 : Math.floor(random() * tasks.length)
       const task = tasks[at] as Task
       const last = tasks.pop() as Task
       if (at < tasks.length) tasks[at] = last
       task()
     }
+    return true
   }
 }
 

@@ -1,5 +1,6 @@
 /** One world played and judged, as numbers that can be added up; and the whole of it again, told, where it failed. */
 import { judge } from "./invariants.ts"
+import { MUTATIONS } from "./mutations/index.ts"
 import { planOf } from "./plan.ts"
 import { reachedIn } from "./sometimes.ts"
 import { Tally } from "./tally.ts"
@@ -28,6 +29,22 @@ export const worldOf = (seed: number, days: number, mutate?: Mutate): World => {
   const world = simulate(seed, planOf(seed, days), mutate)
   judge(world)
   return world
+}
+
+export interface Hunt {
+  /** Worlds it took to find the bug; undefined: it was not found. */
+  readonly seeds: number | undefined
+  readonly by?: Violation | undefined
+}
+
+/** Plays world after world with a deliberate bug in it, until an invariant tells of it. */
+export const hunt = (mutation: string, from: number, seeds: number, days: number): Hunt => {
+  const mutate = MUTATIONS[mutation]
+  for (let n = 0; n < seeds; n++) {
+    const { violations } = worldOf(from + n, days, mutate)
+    if (violations.length > 0) return { seeds: n + 1, by: violations[0] }
+  }
+  return { seeds: undefined }
 }
 
 /** One world in so many is played twice: it must take the same course (I12). */

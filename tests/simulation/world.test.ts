@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { judge } from "./invariants.ts"
 import { calmPlan, type Plan, planOf } from "./plan.ts"
-import { tryAll, worldOf } from "./trial.ts"
+import { tryAll } from "./trial.ts"
 import { simulate } from "./world.ts"
 
 /** Worlds one after the other until this time (ms) is over, so that the machine says how many: at least `SEEDS_MIN`. */
@@ -89,16 +89,3 @@ test("I1-I12 hostile worlds: no unit of money lost, made or charged twice, and e
   const names = new Set(reached.map(([name]) => name))
   expect(OFTEN.filter((name) => !names.has(name))).toEqual([])
 }, 120_000)
-
-/** Seeds that once violated an invariant, and what was wrong then. */
-const REGRESSIONS: ReadonlyArray<readonly [number, string]> = [
-  [81, "an instance that began while another one wrote heard of it"],
-  [162, "a process that died while it began was replaced"],
-  [1_000_307, "a dead process that did not finish dying kept nobody from taking its place"],
-  [1_000_631, "F11 nothing is decided on a state that another instance has overtaken"]
-]
-for (const [seed, name] of REGRESSIONS) {
-  test(`seed ${seed}: ${name}`, () => {
-    expect(worldOf(seed, 30).violations).toEqual([])
-  })
-}

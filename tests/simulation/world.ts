@@ -35,7 +35,7 @@ const YIELDS_APART = 60
 const DEADLOCK = "nothing is left that could happen, and the world is not done"
 const TICK_MS = 100
 /** No world needs as many: a loop that never rests is a violation, not a hanging test. */
-const STEPS_MAX = 400_000
+const STEPS_MAX = 150_000
 
 export class World {
   readonly plan: Plan
@@ -57,12 +57,14 @@ export class World {
   platforms: ReadonlyArray<Platform> = []
   /** The faults are over: from here on everything must finish. */
   quiet: boolean
+  /** The first violation is enough. */
+  private readonly impatient: boolean
   hash = HASH_BEGIN
   private readonly calm: Faults
   private readonly outage: Faults
   private ticked = -1
 
-  constructor(plan: Plan, random: Random, change: (parts: Composition, world: World) => Composition) {
+  constructor(plan: Plan, random: Random, change: Mutate) {
     this.plan = plan
     this.random = random
     this.memory = new Memory({ encoded: plan.encoded })
@@ -73,6 +75,7 @@ export class World {
     this.calm = { ...CALM, latencyMs: plan.faults.latencyMs }
     this.outage = { ...plan.faults, silence: 1 }
     this.poison = new Poison(plan.faults.poison, () => this.tally.add("poison"))
+    this.impatient = change !== unchanged
     this.composition = change(this.poison.inAll(composition(plan.providers)), this)
   }
 
@@ -161,10 +164,11 @@ export class World {
   /** Goes on until `done`; virtual time moves only when nobody can go on. */
   until(done: () => boolean, scheduler: SeededScheduler): void {
     for (let step = 0; !done(); step++) {
-      scheduler.drain()
+      const rests = scheduler.drain()
+      if (this.impatient && this.violations.length > 0) return
       if (done()) return
-      if (this.tick()) continue
-      const stuck = step > STEPS_MAX ? `still busy after ${STEPS_MAX} steps` : this.time.next() ? undefined : DEADLOCK
+      if (rests && this.tick()) continue
+      const stuck = !rests || step > STEPS_MAX ? `it never rests` : this.time.next() ? undefined : DEADLOCK
       if (stuck === undefined) continue
       this.violate(stuck === DEADLOCK ? "I5" : "I11", stuck)
       return

@@ -116,6 +116,20 @@ it("P55 joined halves are both there or neither: crossed by two processes, refus
       )
   }))
 
+it("F11 what changes nothing on a remembered state is decided again on the stored one", () =>
+  Effect.gen(function* () {
+    const store = yield* (yield* JournalStore).open("one")
+    const slow = yield* makeJournal({ ...tally, decide: silent }, store)
+    yield* slow.commit([{ message: credit("idle", "1", 1n) }])
+    const other = yield* open("two")
+    yield* other.journal.commit([{ message: credit("idle", "2", 9n) }])
+    const [outcome] = (yield* slow.commit([{ message: credit("idle", "3", 1n) }])).outcomes
+    expect(outcome?._tag === "Applied" && outcome.events.length).toBe(1)
+  }))
+/** Takes everything for a repetition while the total is below 10. */
+const silent: typeof tally.decide = (state: Tally, message, now) =>
+  state.total > 0n && state.total < 10n ? { events: [] } : tally.decide(state, message, now)
+
 /** Refuses while the total is below 10: a process that remembers 1 would refuse for ever. */
 const limit: typeof tally.decide = (state: Tally, message, now) =>
   state.total > 0n && state.total < 10n
