@@ -1,8 +1,8 @@
 /**
- * `npm run simulate -- --seeds N [--from S] [--days D] [--mutations] [--json]`: plays N hostile worlds on all cores and judges each.
- * `--mutations`: instead, each deliberate bug of the catalogue is put in and must be found within N worlds.
- * Ends with 1 if an invariant is violated. `--json`: the last line of standard output is the result as JSON, all else
- * goes to standard error.
+ * `npm run simulate -- --seeds N [--from S] [--days D] [--mutations] [--json]`: plays N hostile worlds on all cores and
+ * judges each. `--mutations`: instead, each deliberate bug of the catalogue is put in, and must be found within N
+ * worlds. Ends with 1 if an invariant is violated, or too few bugs are found. `--json`: the last line of standard
+ * output is the result as JSON, all else goes to standard error.
  */
 import { parseArgs } from "node:util"
 import { crewOf, type Job, pieces } from "./crew.ts"
@@ -138,9 +138,8 @@ const catalogue = async () => {
   const jobs = names.map((mutation): Job => ({ mutation, from, seeds, days }))[Symbol.iterator]()
   await crew.work(jobs, ({ seeds: needed, by }, { mutation = "" }) => {
     if (needed === undefined) missed.push(mutation)
-    say(
-      `${(needed === undefined ? "missed" : number(needed)).padStart(7)}  ${mutation}${by ? `  (${by.invariant} ${by.told.slice(0, 60)})` : ""}`
-    )
+    const took = (needed === undefined ? "missed" : number(needed)).padStart(7)
+    say(`${took}  ${mutation}${by ? `  (${by.invariant} ${by.told.slice(0, 60)})` : ""}`)
   })
   const found = names.length - missed.length
   say(`${found} of ${names.length} found, ${((100 * found) / names.length).toFixed(1)} %, in ${seconds().toFixed(1)} s`)
