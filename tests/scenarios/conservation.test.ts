@@ -77,3 +77,41 @@ test("conservation: a hole in a stream is found", async () => {
     `update journal.events set version = ${to} where stream = 'wallet-${wallet.id}' and version = ${from}`
   expect(await planted(move(2, 99), move(99, 2))).toContain(`wallet-${wallet.id} is not contiguous`)
 })
+
+test("conservation: a transfer of two amounts, or without its other half, is found", async () => {
+  const [a, b] = [await api.open(100), await api.open()]
+  const { id } = JSON.parse((await api.transfer(a.id, b.id, 30)).text) as { readonly id: string }
+  const whole = `30 wallet-${a.id} wallet-${b.id}`
+  const row = (by: number) => `update wallet.transfers set amount = amount + ${by} where id = '${id}'`
+  expect(await planted(row(1), row(-1))).toBe(
+    `transfer ${id}: events ${whole}, row 31 wallet-${a.id} wallet-${b.id}, posting ${whole}`
+  )
+  const half = (from: string, to: string) =>
+    `update journal.events set type = '${to}' where type = '${from}' and stream = 'wallet-${b.id}'`
+  const found = await planted(half("TransferReceived", "Lost"), half("Lost", "TransferReceived"))
+  expect(found).toContain(`transfer ${id}: events none, row ${whole}, posting ${whole}`)
+  const posting = (by: number) =>
+    `update ledger.postings set amount = amount + ${by} where payment_id = '${id}' and kind = 'transfer'`
+  expect(await planted(posting(1), posting(-1))).toContain(`wallet ${b.id}: row 30+0, postings 31+0`)
+})
+
+test("conservation: a withdrawal that went elsewhere is found, by verify too", async () => {
+  const from = await api.open(100)
+  const { id } = JSON.parse((await api.withdraw(from.id, 40)).text) as { readonly id: string }
+  const set = (status: string) => `update wallet.withdrawals set status = '${status}' where id = '${id}'`
+  expect(await planted(set("settled"), set("pending"))).toBe(`withdrawal ${id}: row 40 settled, postings 40 pending`)
+  const to = (account: string) => `update ledger.postings set destination = '${account}' where payment_id = '${id}'`
+  expect(await planted(to("lost"), to("withdrawals:clearing"))).toBe(
+    `withdrawal ${id}: row 40 pending, postings 40 wrong`
+  )
+  await sql.unsafe(to("lost"))
+  const verified = JSON.parse((await api.post("/api/v1/ops/consistency/verify")).text)
+  await sql.unsafe(to("withdrawals:clearing"))
+  const found = verified.inconsistencies.map(({ kind, stream }: Found) => `${kind} ${stream}`)
+  expect(found).toContain("clearing_differs withdrawals:clearing")
+})
+
+interface Found {
+  readonly kind: string
+  readonly stream: string
+}

@@ -187,6 +187,7 @@ const withdrawals = async (sql: Sql): Promise<ReadonlyArray<string>> => {
       coalesce(p.posted, 'none') as posted
     from wallet.withdrawals w full join (select payment_id, max(amount) || ' ' || case
           when count(*) filter (where kind = 'withdrawal') <> 1 or count(*) > 2 or min(amount) <> max(amount)
+            or not bool_and('withdrawals:clearing' in (source, destination))
           then 'wrong'
           when bool_or(kind = 'withdrawal_paid') then 'settled'
           when bool_or(kind = 'withdrawal_back') then 'failed' else 'pending' end as posted
