@@ -3,11 +3,14 @@ import { type Context, Effect } from "effect"
 import type { GatewayEffect, GatewaySettings } from "../../services/gateway/index.ts"
 import { gateway } from "../../services/gateway/index.ts"
 import { metricsObserver } from "../../services/metrics/metrics.ts"
+import type { Message } from "../../shared/contract/envelope.ts"
 import { defaultJournalSettings } from "../../shared/runtime/journal/journal.ts"
 import { both, type Observer } from "../../shared/runtime/observer.ts"
 import { defaultBounds, makeProcessor } from "../../shared/runtime/processor.ts"
 import type { Configuration } from "./configuration.ts"
 import { decidersOf } from "./deciders.ts"
+
+const CALLS_MAX = 10_000
 
 type Needs = Effect.Services<ReturnType<ReturnType<typeof gateway.perform>>>
 
@@ -26,10 +29,11 @@ export const makeProcessors = Effect.fnUntraced(function* (
   const context = yield* Effect.context<Needs>()
   const call = gateway.perform(gatewaySettings, configuration.tracing)
   // The context as a whole: providing it would merge two dozen services anew for every call.
-  const perform = (effect: GatewayEffect) =>
+  const perform = (effect: GatewayEffect, by: Message) =>
     Effect.map(
-      Effect.updateContext(call(effect), (_: Context.Context<never>) => context),
-      (answers) => answers.map(({ subject, command, partitionkey }) => ({ subject, fact: command, partitionkey }))
+      Effect.updateContext(call(effect, by), (_: Context.Context<never>) => context),
+      (answers) =>
+        answers.map(({ subject, command, partitionkey, cause }) => ({ subject, fact: command, partitionkey, cause }))
     )
   // Stores first, then in the order in which a payment meets them (MISSION 10.5).
   const wallet = yield* makeProcessor({
@@ -51,6 +55,8 @@ export const makeProcessors = Effect.fnUntraced(function* (
     ...shared,
     decider: deciders.gateway,
     topics: ["gateway-commands"],
+    // How many calls are under way is the gateway's own bound, per provider; what waits for one keeps nobody else.
+    bounds: { ...shared.bounds, effectsMax: CALLS_MAX },
     perform
   })
   const notification = yield* makeProcessor({

@@ -124,7 +124,9 @@ export class Simulator {
       this.postpone(provider, call, plan, drawn)
       return undefined
     }
-    return provider.run(call, drawn, busy)
+    const answer = provider.run(call, drawn, busy)
+    const seconds = drawn?.fault === "429" ? /^retry_after_(\d+)$/.exec(drawn.code ?? "")?.[1] : undefined
+    return seconds === undefined ? answer : { ...answer, headers: { ...answer.headers, "retry-after": seconds } }
   }
 
   /** While an answer is delayed, its key is in use. */

@@ -22,6 +22,7 @@ export type Movement = {
 }
 
 export type WireEntry = {
+  readonly at: string
   readonly provider: string
   readonly op: string
   readonly path: string

@@ -122,7 +122,10 @@ export type Transition =
   | { readonly to: "closed"; readonly provider: Provider }
 export type RecordBreaker = Fact<"RecordBreaker", Transition>
 
-export type Local = RecordAnswer | RecordBreaker | RecordRefundAnswer
+/** A breaker has closed: a payment that waits for one need not wait for its time. */
+export type ResumeQueued = Fact<"ResumeQueued", { readonly payment_id: string }>
+
+export type Local = RecordAnswer | RecordBreaker | RecordRefundAnswer | ResumeQueued
 
 export const paymentStream = (paymentId: string): string => `gateway-${paymentId}`
 export const breakerStream = (provider: Provider): string => `breaker-${provider}`

@@ -243,8 +243,11 @@ const fail = (draft: Draft, payment: Payment, reason: string): Draft => {
 /** What an operator vouched for is looked after once the payment has ended: until then another attempt has its turn. */
 const ended = ({ phase }: State): boolean => phase !== "open" && phase !== "queued"
 
-/** `verify`: the saga waited in vain · `restart`: whoever made the calls is gone · `due`: the state's own time. */
-export type Look = "verify" | "restart" | "due"
+/**
+ * `verify`: the saga waited in vain · `restart`: whoever made the calls is gone · `due`: the state's own time ·
+ * `closed`: a breaker closed, which concerns only who waits for one.
+ */
+export type Look = "verify" | "restart" | "due" | "closed"
 
 export const look = (draft: Draft, why: Look): Draft => {
   for (const attempt of draft.state.attempts) {
@@ -258,7 +261,8 @@ export const look = (draft: Draft, why: Look): Draft => {
   }
   const { phase, queued_until, payment } = draft.state
   // A new process knows nothing of the breakers it waited for; the call itself finds out.
-  const resumes = phase === "queued" && payment !== undefined && (why === "restart" || (queued_until ?? 0) <= draft.now)
+  const now = why === "restart" || why === "closed" || (queued_until ?? 0) <= draft.now
+  const resumes = phase === "queued" && payment !== undefined && now
   return resumes ? resume(draft, payment) : draft
 }
 

@@ -1,12 +1,13 @@
 // What is done around a provider's call: the breaker is asked and told, throttled charges are repeated, nothing ever
 // fails.
 import { expect, test } from "bun:test"
-import { Effect, Fiber, Layer, Random } from "effect"
+import { Clock, Effect, Fiber, Layer, Random } from "effect"
 import { TestClock } from "effect/testing"
+import type { Message } from "../../shared/contract/envelope.ts"
 import type { Operation } from "../../shared/contract/gateway.ts"
 import { Breaker } from "./breakers.ts"
 import type { Local, ProviderCall } from "./calls.ts"
-import { performWith } from "./effects.ts"
+import { type Addressed, performWith } from "./effects.ts"
 import { type ProviderPort, type Told, undecided, unknown } from "./provider/port.ts"
 import { Providers } from "./provider/registry.ts"
 import { breakerRules } from "./settings.ts"
@@ -41,7 +42,7 @@ const portOf = (...answers: ReadonlyArray<Effect.Effect<Told>>) => {
   return { port, asked }
 }
 
-const perform = performWith({ timeout_ms: 30_000, tracing: false })
+const perform = performWith({ timeout_ms: 30_000, in_flight: 100, tracing: false })
 const at = (port: ProviderPort) => Layer.mergeAll(Providers.ports([port]), Breaker.memory(breakerRules(undefined)))
 
 const commands = (operation: Operation) =>
@@ -112,6 +113,110 @@ test("P116 a throttled charge is sent three times, under its one key, and then i
   expect(answer?.data).toMatchObject({ outcome: "not_executed", code: "rate_limit" })
   expect(new Set(asked.map(({ idempotency_key }) => idempotency_key)).size).toBe(1)
   expect(asked.map((call) => call.handle)).toEqual([undefined, handle, handle])
+})
+
+test("Retry-After is waited out, by the next charge as well; a long one is left to other providers", async () => {
+  const throttled = (retry_after_ms: number) =>
+    Effect.succeed<Told>({ outcome: "not_executed", handle, code: "rate_limit", retry_after_ms, health: "neutral" })
+  const done = Effect.succeed<Told>({ outcome: "succeeded", handle, health: "ok" })
+  const timed = (port: ProviderPort) =>
+    run(
+      port,
+      Effect.gen(function* () {
+        const began = yield* Clock.currentTimeMillis
+        const [first] = yield* commands("charge")
+        const between = (yield* Clock.currentTimeMillis) - began
+        yield* commands("charge")
+        return { first: first?.data, between, both: (yield* Clock.currentTimeMillis) - began }
+      })
+    )
+  const soon = await timed(portOf(throttled(3_000), done).port)
+  expect([soon.first, soon.between, soon.both]).toMatchObject([{ outcome: "succeeded" }, 3_000, 3_000])
+  const { port, asked } = portOf(throttled(60_000), done)
+  const late = await timed(port)
+  expect([late.first, late.between, late.both]).toMatchObject([{ outcome: "not_executed" }, 0, 5_000])
+  expect(late.first).not.toHaveProperty("retry_after_ms")
+  expect(asked).toHaveLength(2)
+})
+
+/** Of the first answer: what became of the call, and why. */
+const outcomeOf = ([first]: ReadonlyArray<Addressed>) => {
+  if (first?.command.type !== "RecordAnswer") throw new Error("no answer")
+  const { outcome, reason, code } = first.command.data
+  return `${outcome} ${reason ?? code}`
+}
+
+const crowded = performWith({ timeout_ms: 30_000, in_flight: 2, tracing: false })
+
+test("what does not fit waits its turn; what waits too long was not sent, and is no failure", async () => {
+  const { port, asked } = portOf(Effect.never)
+  const { charges, others, machine } = await run(
+    port,
+    Effect.gen(function* () {
+      const charging = yield* Effect.forkChild(
+        Effect.all(
+          Array.from({ length: 4 }, () => crowded(callOf("charge"))),
+          { concurrency: "unbounded" }
+        )
+      )
+      yield* Effect.sleep("1 second")
+      const others = yield* crowded(callOf("read"))
+      return { charges: yield* Fiber.join(charging), others, machine: yield* (yield* Breaker).look("stripe") }
+    })
+  )
+  expect(charges.map(outcomeOf)).toEqual([
+    "unknown timeout",
+    "unknown timeout",
+    "not_sent too_many_calls",
+    "not_sent too_many_calls"
+  ])
+  expect(others[0]?.command.data).toMatchObject({ outcome: "unknown", reason: "timeout" })
+  expect(asked.map(({ operation }) => operation)).toEqual(["charge", "charge", "read"])
+  expect(machine).toMatchObject({ state: "closed", row: 2 })
+})
+
+test("a place that becomes free goes to who waited longest, and the breaker is asked again", async () => {
+  const slow = Effect.as(Effect.sleep("1 second"), unknown("timeout"))
+  const { port, asked } = portOf(slow)
+  const all = await run(
+    port,
+    Effect.all(
+      Array.from({ length: 9 }, () => crowded(callOf("charge"))),
+      { concurrency: "unbounded" }
+    )
+  )
+  expect(asked).toHaveLength(6)
+  expect(all.map(outcomeOf)).toEqual([
+    ...Array.from({ length: 6 }, () => "unknown timeout"),
+    ...Array.from({ length: 3 }, () => "not_sent breaker_open")
+  ])
+})
+
+test("a breaker that closes, by a probe or by hand, wakes who met it while it was open, once", async () => {
+  const cause = { partitionkey: "t/ana" } as Message
+  const { port } = portOf(
+    ...Array.from({ length: 5 }, () => timeout),
+    Effect.succeed({ outcome: "fenced", health: "ok" })
+  )
+  const waiting = (payment_id: string) => ({ ...callOf("charge"), payment_id })
+  const { probe, again, byHand } = await run(
+    port,
+    Effect.gen(function* () {
+      for (let n = 0; n < 5; n++) yield* commands("charge")
+      for (const id of ["a", "b"]) yield* perform(waiting(id), cause)
+      yield* Effect.sleep("60 seconds")
+      const probe = yield* perform(waiting("b"), cause)
+      const again = yield* perform({ provider: "stripe", force: "closed", until: 0 })
+      yield* perform({ provider: "stripe", force: "open", until: 1e15 })
+      yield* perform(waiting("c"), cause)
+      return { probe, again, byHand: yield* perform({ provider: "stripe", force: "closed", until: 0 }) }
+    })
+  )
+  const told = (all: ReadonlyArray<Addressed>) => all.map(({ subject, command }) => `${command.type} ${subject}`)
+  expect(told(probe).slice(3)).toEqual(["ResumeQueued gateway-a"])
+  expect(probe.at(-1)?.cause).toBe(cause)
+  expect(told(again)).toEqual([])
+  expect(told(byHand)).toEqual(["ResumeQueued gateway-c"])
 })
 
 test("a throttled create has had its tries", async () => {

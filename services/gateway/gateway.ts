@@ -31,6 +31,7 @@ const route = (message: Message): string | undefined => {
     case "VerifyRefund":
     case "RecordRefundAnswer":
     case "RecordWebhook":
+    case "ResumeQueued":
       return paymentStream(data.payment_id)
     case "RecordBreaker":
     case "ForceBreaker":
@@ -70,6 +71,8 @@ const decide = (rules: Rules, state: State, message: Message, now: number): Deci
       return { events: lookAtRefunds(draft, data.payment_id, "verify", data.refund_id).events }
     case "RecordWebhook":
       return hear(state, data, now, rules)
+    case "ResumeQueued":
+      return { events: look(draft, "closed").events }
     case "RecordBreaker":
       return { events: breakerChanged(state, data) }
     case "ForceBreaker":

@@ -12,7 +12,8 @@ import { makeWebhooks, type WebhookParts } from "./webhooks/index.ts"
 export const gateway = {
   settings: gatewaySettings,
   decider: ({ rules }: GatewaySettings) => gatewayDecider(rules),
-  perform: ({ rules: { timeout_ms } }: GatewaySettings, tracing = false) => performWith({ timeout_ms, tracing }),
+  perform: ({ rules: { timeout_ms }, in_flight }: GatewaySettings, tracing = false) =>
+    performWith({ timeout_ms, in_flight, tracing }),
   tables,
   /** `submit` is the gateway's processor's: a call-back is decided where answers are. */
   webhooks: ({ webhooks: settings }: GatewaySettings, parts: Omit<WebhookParts, "settings">) =>

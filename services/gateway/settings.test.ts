@@ -75,6 +75,7 @@ for (const [name, value] of [
   ["UNKNOWN_REVIEW_MS", "soon"],
   ["BREAKER_RESET_MS", "-1"],
   ["BREAKER_FAILURES", "0"],
+  ["GATEWAY_IN_FLIGHT", "0"],
   ["BREAKER_CALLS_MIN", "few"],
   ["GATEWAY_PROVIDERS", "stripe,nobody"]
 ] as const)

@@ -11,6 +11,8 @@ export interface GatewaySettings {
   readonly rules: Rules
   readonly providers: ProviderSettings
   readonly breaker: (provider: Provider) => BreakerRules
+  /** Charges of one provider that may be under way. */
+  readonly in_flight: number
   readonly webhooks: WebhookSettings
 }
 
@@ -50,6 +52,12 @@ const adyenEnvironment = (simulatorUrl: string | undefined, order: ReadonlyArray
   return order.includes("adyen") ? Config.map(all, Option.some) : Config.option(all)
 }
 
+/**
+ * Bun opens 256 connections at once, and what exceeds them waits inside a request whose time is running. With this and
+ * a quarter of it for everything but charges, one provider that hangs leaves the others their share.
+ */
+const IN_FLIGHT = 128
+
 const environment = (simulatorUrl: string | undefined) => {
   const { text, secret } = reader(simulatorUrl)
   return Config.all({
@@ -60,6 +68,7 @@ const environment = (simulatorUrl: string | undefined) => {
     backoff_ms: atLeastOne("GATEWAY_BACKOFF_MS", DEFAULTS.backoff_ms),
     recovery_ms: atLeastOne("RECOVERY_INTERVAL_MS", DEFAULTS.recovery_ms),
     review_ms: atLeastOne("UNKNOWN_REVIEW_MS", DEFAULTS.review_ms),
+    in_flight: atLeastOne("GATEWAY_IN_FLIGHT", IN_FLIGHT),
     reset_ms: Config.option(whole("BREAKER_RESET_MS", 0)),
     consecutive: Config.option(whole("BREAKER_FAILURES", 1)),
     calls_min: Config.option(whole("BREAKER_CALLS_MIN", 1)),
@@ -136,7 +145,8 @@ const settingsOf = (given: Decoded): Omit<GatewaySettings, "webhooks"> => {
       },
       adyen: adyen === undefined ? undefined : { ...adyen, timeout_ms }
     },
-    breaker: breakersOf(given)
+    breaker: breakersOf(given),
+    in_flight: given.in_flight
   }
 }
 

@@ -71,17 +71,20 @@ export const replyFailure = ({ code, detail }: Poison): SubmitFailure =>
 
 /** What an effect brings back, with the lineage of the event it followed from. */
 export const localMessage = (
-  { subject, fact, partitionkey = "" }: Local,
-  cause: Message,
+  { subject, fact, partitionkey = "", cause: own }: Local,
+  by: Message,
   { ids, service }: { readonly ids: Ids["Service"]; readonly service: Service },
   now: number
-): Message => ({
-  ...cause,
-  ...fact,
-  id: ids.next(now),
-  subject,
-  time: now,
-  partitionkey: partitionkey || cause.partitionkey,
-  causationid: cause.id,
-  actor: `service:${service}`
-})
+): Message => {
+  const cause = own ?? by
+  return {
+    ...cause,
+    ...fact,
+    id: ids.next(now),
+    subject,
+    time: now,
+    partitionkey: partitionkey || cause.partitionkey,
+    causationid: cause.id,
+    actor: `service:${service}`
+  }
+}

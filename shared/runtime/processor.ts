@@ -37,6 +37,8 @@ export interface Local {
   readonly fact: Fact
   /** Partition key of its own, where it does not belong to the cause's user (a breaker belongs to its provider). */
   readonly partitionkey?: string | undefined
+  /** What it follows from, where that is not the effect's own cause. */
+  readonly cause?: Message | undefined
 }
 
 export interface Definition<State, E extends Fact, Eff> {

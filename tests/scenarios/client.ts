@@ -197,6 +197,7 @@ export interface Movement {
 }
 
 export interface WireEntry {
+  readonly at: string
   readonly provider: Provider
   readonly op: string
   readonly path: string

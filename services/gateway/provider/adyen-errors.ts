@@ -3,7 +3,7 @@
  * that does not say `transient-error: true` must not be tried again under its key.
  */
 import type { DeclineClass } from "../../../shared/contract/gateway.ts"
-import { type Reply, reasonOf } from "./http.ts"
+import { pace, type Reply, reasonOf } from "./http.ts"
 import { type Json, text } from "./json.ts"
 import { type Told, unknown } from "./port.ts"
 
@@ -49,7 +49,7 @@ export const failed = (reply: Reply): Told => {
     return reply.sent ? unknown(reply.reason) : { outcome: "not_sent", code: reply.reason, health: "failure" }
   const { status, body } = reply
   const code = text(body, "errorCode") ?? reasonOf(reply)
-  if (status === 429) return { outcome: "not_executed", code, health: "neutral" }
+  if (status === 429) return { outcome: "not_executed", code, ...pace(reply), health: "neutral" }
   if (!isAdyens(body)) return unknown("unreadable_answer")
   if (code === IN_PROGRESS) return unknown(isTransientError(reply) ? "in_progress" : "key_spent", "neutral")
   if (isTransientError(reply)) return unknown("transient_error")

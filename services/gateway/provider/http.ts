@@ -80,6 +80,18 @@ export const TRIES_MAX = 3
 const pauseMs = (tries: number, random: number): number =>
   Math.min(100 * 2 ** (tries - 1), 5_000) * (0.8 + 0.4 * random)
 
+/** `Retry-After` in seconds, as ms; a date or anything else is ignored. */
+export const retryAfterMs = (reply: Reply): number | undefined => {
+  const given = reply.kind === "reply" ? reply.headers["retry-after"] : undefined
+  return given !== undefined && /^\d{1,6}$/.test(given) ? Number(given) * 1000 : undefined
+}
+
+/** What a throttled request says about the next one. */
+export const pace = (reply: Reply): { readonly retry_after_ms?: number } => {
+  const retry_after_ms = retryAfterMs(reply)
+  return retry_after_ms === undefined ? {} : { retry_after_ms }
+}
+
 const TRY_LEAST_MS = 2_000
 
 /** Several tries within `timeout_ms`: each takes a third of it, where that is long enough for an answer. */
@@ -93,7 +105,10 @@ export const persistently = (
     const began = yield* Clock.currentTimeMillis
     let reply = yield* send(each)
     for (let tries = 1; tries < TRIES_MAX && again(reply); tries++) {
-      yield* Effect.sleep(pauseMs(tries, yield* Random.next))
+      const pause = Math.max(pauseMs(tries, yield* Random.next), retryAfterMs(reply) ?? 0)
+      // A pause that does not fit into the call's time is not begun.
+      if ((yield* Clock.currentTimeMillis) + pause >= began + timeout_ms) break
+      yield* Effect.sleep(pause)
       const left = began + timeout_ms - (yield* Clock.currentTimeMillis)
       if (left <= 0) break
       reply = yield* send(Math.min(each, left))

@@ -2,7 +2,7 @@
  * PayPal's error table as one total function. Branches on `details[].issue`, which is stable, never on descriptions.
  */
 import type { DeclineClass } from "../../../shared/contract/gateway.ts"
-import { type Reply, reasonOf } from "./http.ts"
+import { pace, type Reply, reasonOf } from "./http.ts"
 import { type Json, list, text } from "./json.ts"
 import { type Told, unknown } from "./port.ts"
 
@@ -62,7 +62,7 @@ export const failed = (reply: Reply): Told => {
   if (reply.kind === "silence")
     return reply.sent ? unknown(reply.reason) : { outcome: "not_sent", code: reply.reason, health: "failure" }
   const { status, body } = reply
-  if (status === 429) return { outcome: "not_executed", code: "RATE_LIMIT_REACHED", health: "neutral" }
+  if (status === 429) return { outcome: "not_executed", code: "RATE_LIMIT_REACHED", ...pace(reply), health: "neutral" }
   // A status without PayPal's own error shape is some proxy's; the token check has a shape of its own.
   const name = text(body, "name") ?? text(body, "error")
   if (name === undefined) return unknown(reasonOf(reply))

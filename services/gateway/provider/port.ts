@@ -8,6 +8,8 @@ import type { Answer, ProviderCall, RefundAnswer, RefundCall } from "../calls.ts
 /** An answer, and what it says about the provider's health. */
 export interface Told extends Answer {
   readonly health: Result
+  /** With `not_executed`: how long the provider wants not to be asked (ms). */
+  readonly retry_after_ms?: number
 }
 
 export interface ProviderPort {

@@ -1,6 +1,6 @@
 /** Stripe's error table as one total function: what status, code and type say about the money. */
 import type { DeclineClass } from "../../../shared/contract/gateway.ts"
-import { type Reply, reasonOf } from "./http.ts"
+import { pace, type Reply, reasonOf } from "./http.ts"
 import { inner, text } from "./json.ts"
 import { type Told, unknown } from "./port.ts"
 
@@ -38,7 +38,7 @@ const refused = (outcome: "rejected" | "not_executed", reply: Reply, health: Tol
   const error = reply.kind === "reply" ? inner(reply.body, "error") : undefined
   const code = text(error, "code") ?? text(error, "type") ?? reasonOf(reply)
   const message = text(error, "message")
-  return { outcome, code, ...(message !== undefined && { message }), health }
+  return { outcome, code, ...(message !== undefined && { message }), ...pace(reply), health }
 }
 
 /** The intent is not in the state the call needs; only a read tells which. */

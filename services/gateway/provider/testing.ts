@@ -17,9 +17,9 @@ export interface Outside {
   readonly perform: ReturnType<typeof gateway.perform>
 }
 
-export const open = async (): Promise<Outside> => {
+export const open = async (timeout_ms = TIMEOUT_MS): Promise<Outside> => {
   const simulator = await spawnSimulator()
-  const environment = ConfigProvider.fromEnvRecord({ GATEWAY_TIMEOUT_MS: `${TIMEOUT_MS}` })
+  const environment = ConfigProvider.fromEnvRecord({ GATEWAY_TIMEOUT_MS: `${timeout_ms}` })
   const settings = await Effect.runPromise(
     gateway.settings(simulator.url).pipe(Effect.provide(ConfigProvider.layer(environment)))
   )
