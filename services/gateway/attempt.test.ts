@@ -155,6 +155,7 @@ describe("what is asked next", () => {
   const rules = rulesOf()
   const hour = 3_600_000
   const seen = { seen: "not_charged" } as const
+  const deadline = NOON + 24 * hour
   const cases: ReadonlyArray<readonly [string, Status, Partial<Attempt>, closing: boolean, after: number, Operation]> =
     [
       ["an unknown charge is read first", "UNKNOWN", {}, false, 0, "read"],
@@ -175,6 +176,18 @@ describe("what is asked next", () => {
     ]
   for (const [name, status, over, closing, after, operation] of cases)
     test(name, () =>
-      expect(nextOperation(attemptIn(status, undefined, over), closing, NOON + after, rules)).toBe(operation)
+      expect(nextOperation(attemptIn(status, undefined, over), { closing, deadline, now: NOON + after }, rules)).toBe(
+        operation
+      )
     )
+
+  test("F28 nor when the charge could not end before the deadline", () => {
+    const at = (left_ms: number) =>
+      nextOperation(
+        attemptIn("UNKNOWN", undefined, seen),
+        { closing: false, deadline: NOON + left_ms, now: NOON },
+        rules
+      )
+    expect([at(rules.timeout_ms), at(rules.timeout_ms - 1)]).toEqual(["charge", "fence"])
+  })
 })

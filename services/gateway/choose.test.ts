@@ -88,7 +88,8 @@ describe("open breakers", () => {
       else stream.answer({ ...openUntil(0), retry_at: stream.now + 500 })
     }
     expect(stream.told().at(-1)).toBe("failed GATEWAY_UNAVAILABLE")
-    expect(stream.now).toBe(NOON + 300_000)
+    // A charge that begins later could not end before it.
+    expect(stream.now).toBe(NOON + 300_000 - 2 * 30_000)
     expect(stream.state.attempts.length).toBeLessThan(30)
   })
 

@@ -6,7 +6,7 @@ import type { GatewayEvent, Operation, Provider } from "../../shared/contract/ga
 import { awaited, blocks, dueAt, judge, lookedAfter, reviewIsDue, unresolved } from "./attempt.ts"
 import { type Answered, keyOf } from "./calls.ts"
 import { evolveWith, find } from "./evolve.ts"
-import { delayMs, nextOperation } from "./next.ts"
+import { delayMs, FIRST_REQUESTS, inTime, nextOperation } from "./next.ts"
 import type { Rules } from "./rules.ts"
 import type { Attempt, Payment, State } from "./state.ts"
 
@@ -72,8 +72,14 @@ const ask = (draft: Draft, attempt: Attempt, operation: Operation, reason: strin
   return draft.say({ type: "GatewayRequestSent", data: call })
 }
 
-const askNext = (draft: Draft, attempt: Attempt, reason: string): Draft =>
-  ask(draft, attempt, nextOperation(attempt, draft.state.closing, draft.now, draft.rules), reason)
+const askNext = (draft: Draft, attempt: Attempt, reason: string): Draft => {
+  const { now, rules, state } = draft
+  const { deadline } = state.payment as Payment
+  return ask(draft, attempt, nextOperation(attempt, { closing: state.closing, deadline, now }, rules), reason)
+}
+
+/** Whether a new attempt could still end before the payment's time is over. */
+const mayBegin = ({ now, rules }: Draft, { deadline }: Payment): boolean => inTime(FIRST_REQUESTS, now, deadline, rules)
 
 /** RecordAnswer. */
 export const answer = (draft: Draft, answered: Answered): Draft => {
@@ -194,7 +200,7 @@ export const resolved = (draft: Draft, attempt: Attempt): Draft => {
     return fail(draft, payment, `${attempt.provider} declined for good`)
   const [next] = untried(draft, payment)
   const anyReal = attempts.some((earlier) => !metOpenBreaker(earlier))
-  if (next !== undefined && (draft.now < payment.deadline || !anyReal)) return fallBack(draft, payment, attempt, next)
+  if (next !== undefined && (mayBegin(draft, payment) || !anyReal)) return fallBack(draft, payment, attempt, next)
   if (!anyReal) return queue(draft, payment)
   return fail(draft, payment, next === undefined ? "no provider is left to ask" : "the payment's time is over")
 }
@@ -210,15 +216,17 @@ const fallBack = (draft: Draft, payment: Payment, from: Attempt, to: Provider): 
 }
 
 /**
- * Every eligible breaker is open and nobody was asked: wait for the first of them, never past the payment's deadline.
+ * Every eligible breaker is open and nobody was asked: wait for the first, and never so long that a charge could
+ * not end before the payment's deadline.
  */
 const queue = (draft: Draft, payment: Payment): Draft => {
-  if (draft.now >= payment.deadline) return fail(draft, payment, "every breaker stayed open until the deadline")
+  const latest = payment.deadline - FIRST_REQUESTS * draft.rules.timeout_ms
+  if (draft.now >= latest) return fail(draft, payment, "every breaker stayed open until the deadline")
   const { attempts, round, queues } = draft.state
   const soonest = Math.min(...attempts.slice(round).map(({ retry_at }) => retry_at ?? draft.now))
   // Breakers with a short reset would otherwise make a wave of attempts out of one waiting payment.
   const least = draft.now + Math.min(draft.rules.backoff_ms * 2 ** Math.min(queues, 30), draft.rules.recovery_ms)
-  const until = Math.min(Math.max(soonest, least), payment.deadline)
+  const until = Math.min(Math.max(soonest, least), latest)
   const names = attempts.slice(round).map(({ provider }) => provider)
   const reason = `breakers open: ${names.join(", ")}`
   return draft.say({ type: "GatewayQueued", data: { payment_id: payment.payment_id, until, reason } })
@@ -267,7 +275,7 @@ export const look = (draft: Draft, why: Look): Draft => {
 }
 
 const resume = (draft: Draft, payment: Payment): Draft => {
-  if (draft.now >= payment.deadline) return fail(draft, payment, "every breaker stayed open until the deadline")
+  if (!mayBegin(draft, payment)) return fail(draft, payment, "every breaker stayed open until the deadline")
   const [first] = untried(draft, payment)
   if (first === undefined) return fail(draft, payment, "no provider is left to ask")
   return charge(draft, payment, first, "the breaker may let a probe pass by now")

@@ -51,7 +51,8 @@ const composedOf = (order: ReadonlyArray<Provider>) => ({
     gateway: ["gateway-commands"]
   } as Readonly<Record<"wallet" | "payment" | "saga" | "gateway", ReadonlyArray<Topic>>>,
   store: (store: Store): Store => store,
-  perform: performWith({ timeout_ms: DEFAULTS.timeout_ms, tracing: false }),
+  /** Anew for each start of a platform: what it remembers of calls is gone with the process. */
+  perform: () => performWith({ timeout_ms: DEFAULTS.timeout_ms, in_flight: 128, tracing: false }),
   /** Unfinished work is looked for when a process starts. */
   restarts: true
 })
@@ -100,9 +101,10 @@ export const live = (world: World, life: Life, first: boolean) =>
     const bus = yield* Bus
     const asks = Context.get(yield* Layer.build(DeadLetterAsks.layer), DeadLetterAsks)
     const needs = yield* Effect.context<Breaker | Ports>()
-    const perform = (effect: GatewayEffect, _cause: Message) =>
-      Effect.map(Effect.provideContext(parts.perform(effect), needs), (answers: ReadonlyArray<Addressed>) =>
-        answers.map(({ subject, command, partitionkey }) => ({ subject, fact: command, partitionkey }))
+    const call = parts.perform()
+    const perform = (effect: GatewayEffect, by: Message) =>
+      Effect.map(Effect.provideContext(call(effect, by), needs), (answers: ReadonlyArray<Addressed>) =>
+        answers.map(({ subject, command, partitionkey, cause }) => ({ subject, fact: command, partitionkey, cause }))
       )
     const wallet = yield* makeProcessor({ decider: parts.wallet, topics: parts.topics.wallet })
     const payment = yield* makeProcessor({ decider: parts.payment, topics: parts.topics.payment })
