@@ -113,10 +113,16 @@ export const answers = (bend: (answer: Data, call: Data) => Data): Mutate =>
     )
   )
 
-type Perform = Composition["perform"]
+type Perform = ReturnType<Composition["perform"]>
 export const calls =
   (change: (call: GatewayEffect, perform: Perform) => ReturnType<Perform>): Mutate =>
-  (parts) => ({ ...parts, perform: (call) => change(call, parts.perform) })
+  (parts) => ({
+    ...parts,
+    perform: () => {
+      const perform = parts.perform()
+      return (call, by) => change(call, (bent) => perform(bent, by))
+    }
+  })
 
 export const store =
   (change: (store: Store, world: World) => Partial<Store>): Mutate =>
