@@ -111,6 +111,8 @@ const whatOf = (event: Happened): string => {
     }
     case "GatewayFallbackTriggered":
       return `falls back to ${textOf(event, "fallback_provider")}`
+    case "GatewayWebhookReceived":
+      return `← ${textOf(event, "event_type")}`
     case "WalletBalanceChecked":
       return `${type}: ${event.data["sufficient_funds"] === true ? "enough" : "not enough"}`
     case "WalletDeducted":

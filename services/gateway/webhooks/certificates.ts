@@ -49,11 +49,11 @@ const isValidAt = ({ validFrom, validTo }: X509Certificate, now: number): boolea
 const issued = (issuer: X509Certificate, subject: X509Certificate): boolean =>
   subject.checkIssued(issuer) && subject.verify(issuer.publicKey)
 
-let roots: ReadonlyArray<X509Certificate> | undefined
+let everybodys: ReadonlyArray<X509Certificate> | undefined
+const rootsOfEverybody = () => (everybodys ??= rootCertificates.map((root) => new X509Certificate(root)))
 
 /** Each is vouched for by the next, and the last by a root. */
-const reachesRoot = (chain: ReadonlyArray<X509Certificate>): boolean => {
-  roots ??= rootCertificates.map((root) => new X509Certificate(root))
+const reachesRoot = (chain: ReadonlyArray<X509Certificate>, roots: ReadonlyArray<X509Certificate>): boolean => {
   const linked = chain.every((certificate, i) => {
     const next = chain[i + 1]
     return next === undefined || (next.ca && issued(next, certificate))
@@ -68,12 +68,17 @@ const isPaypals = ({ subject, subjectAltName = "" }: X509Certificate): boolean =
   PAYPAL_NAME.test(`${subject}\n${subjectAltName}`)
 
 /** `now`: ms. */
-export const leafOf = (pem: string, selfSigned: boolean, now: number): X509Certificate | undefined => {
+export const leafOf = (
+  pem: string,
+  selfSigned: boolean,
+  now: number,
+  roots = rootsOfEverybody
+): X509Certificate | undefined => {
   const chain = chainOf(pem)
   const [leaf] = chain
   if (leaf === undefined || !chain.every((certificate) => isValidAt(certificate, now))) return undefined
   if (selfSigned) return issued(leaf, leaf) ? leaf : undefined
-  return isPaypals(leaf) && reachesRoot(chain) ? leaf : undefined
+  return isPaypals(leaf) && reachesRoot(chain, roots()) ? leaf : undefined
 }
 
 interface Remembered {
