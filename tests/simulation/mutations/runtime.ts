@@ -1,6 +1,6 @@
 /** Bugs of what everything stands on: dedupe, fence, order, acknowledgement, timers, read models. */
 import { Effect } from "effect"
-import { emptyWrite, Unavailable, type Write } from "../../../shared/runtime/journal/store.ts"
+import { emptyWrite, type Write } from "../../../shared/runtime/journal/store.ts"
 import type { Mutate, World } from "../world.ts"
 import { both, store, writes } from "./change.ts"
 
@@ -36,7 +36,6 @@ export const RUNTIME: Readonly<Record<string, Mutate>> = {
     writes((write, world) => anyKey(anyOffset(write, world))),
     writes(anyCause)
   ),
-  "runtime: skips the fence": writes(anyOffset),
   "runtime: the last writer of a stream wins": writes(anyVersion),
   "runtime: acknowledges before it stores": store((inner) => ({
     write: (write) =>
@@ -48,9 +47,6 @@ export const RUNTIME: Readonly<Record<string, Mutate>> = {
           )
   })),
   "runtime: stores and never acknowledges": writes((write) => ({ ...write, offsets: [] })),
-  "runtime: an unknown outcome is taken for a failure": store((inner) => ({
-    write: (write) => Effect.catchTag(inner.write(write), "OutcomeUnknown", ({ detail }) => new Unavailable({ detail }))
-  })),
   "runtime: an unknown outcome is taken for done": store((inner, world) => ({
     write: (write) =>
       Effect.catchTag(inner.write(write), "OutcomeUnknown", () =>
@@ -64,11 +60,6 @@ export const RUNTIME: Readonly<Record<string, Mutate>> = {
       )
   })),
   "runtime: timers are not armed": writes((write) => ({ ...write, armed: [] })),
-  "runtime: timers stay after they have fired": writes((write) => ({ ...write, disarmed: [] })),
-  "runtime: a fired timer is fired by two": writes((write, { memory }) => ({
-    ...write,
-    fired: write.fired.flatMap(({ stream }) => memory.timers.get(stream) ?? [])
-  })),
   "runtime: now and then a posting is lost": writes((write, world) =>
     some(world, 0.02) ? { ...write, postings: [] } : write
   ),
