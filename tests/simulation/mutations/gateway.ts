@@ -85,6 +85,7 @@ export const GATEWAY: Readonly<Record<string, Mutate>> = {
       ? [{ ...state, phase: "idle", attempts: [] }, message]
       : [state, message]
   ),
+  "gateway: never verifies": instead("gateway", "VerifyWithGateway", () => []),
   "gateway: its timers are lost": wakes("gateway", () => undefined),
   "gateway: trusts an operator's word for ever": wakes("gateway", (state, usual) =>
     ((state?.["attempts"] ?? []) as ReadonlyArray<Attempt>).some(({ vouched }) => vouched === true) ? undefined : usual

@@ -1,6 +1,6 @@
 /** Bugs of what everything stands on: dedupe, fence, order, acknowledgement, timers, read models. */
 import { Effect } from "effect"
-import { emptyWrite, type Write } from "../../../shared/runtime/journal/store.ts"
+import { emptyWrite, Unavailable, type Write } from "../../../shared/runtime/journal/store.ts"
 import type { Mutate, World } from "../world.ts"
 import { both, store, writes } from "./change.ts"
 
@@ -47,6 +47,9 @@ export const RUNTIME: Readonly<Record<string, Mutate>> = {
           )
   })),
   "runtime: stores and never acknowledges": writes((write) => ({ ...write, offsets: [] })),
+  "runtime: an unknown outcome is taken for a failure": store((inner) => ({
+    write: (write) => Effect.catchTag(inner.write(write), "OutcomeUnknown", ({ detail }) => new Unavailable({ detail }))
+  })),
   "runtime: an unknown outcome is taken for done": store((inner, world) => ({
     write: (write) =>
       Effect.catchTag(inner.write(write), "OutcomeUnknown", () =>
