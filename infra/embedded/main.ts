@@ -75,7 +75,7 @@ const told = Effect.tapCause(program, (cause) =>
     ? Effect.void
     : Effect.sync(() => {
         const error = Cause.squash(cause)
-        const message = error instanceof Error ? error.message : String(error)
+        const message = error instanceof Error ? error.message || error.name : String(error)
         console.error(`cannot go on: ${message.replaceAll(/\s*\n\s*/g, " ")}`)
         if (process.env["LOG_LEVEL"] === "Debug") console.error(Cause.pretty(cause))
       })

@@ -3,6 +3,7 @@ import { Effect, Exit, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { around, credit, send, tally } from "../testing/tally.ts"
 import { Memory, memoryOf } from "./journal/memory.ts"
+import type { Store } from "./journal/store.ts"
 import { makeProcessor } from "./processor.ts"
 import { makeTimers } from "./timers.ts"
 
@@ -68,4 +69,24 @@ it("P22 a deadline fired and the process died before anybody heard: the restart 
     expect(yield* life(memory, "works")).toBe(1)
     expect(woken(memory)).toEqual(["due", "restart"])
     expect([...memory.timers.values()]).toMatchObject([{ stream: "wallet-ana", due_at: DUE_MS }])
+  }))
+
+it("F11 two starts at once: rows that the other has fired are no failure, what it left is fired", (memory) =>
+  Effect.gen(function* () {
+    yield* send(memoryOf(memory), credit("ana", "1"), credit("bob", "1"))
+    yield* life(memory, "works")
+    let raced = false
+    const overtaken = (store: Store): Store => ({
+      ...store,
+      write: (write) => {
+        if (!raced && write.fired.length > 0) {
+          raced = true
+          memory.timers.delete("wallet-ana")
+        }
+        return store.write(write)
+      }
+    })
+    const restart = Effect.flatMap(makeTimers(), (timers) => timers.restart)
+    expect(yield* Effect.scoped(Effect.provide(restart, around(memory, overtaken)))).toBe(1)
+    expect([raced, memory.timers.size]).toEqual([true, 0])
   }))

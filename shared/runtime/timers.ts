@@ -2,7 +2,7 @@
  * Turns due timers into messages. One row a stream says when it wants to be woken; a firing travels through the log
  * like every other message, so it is delivered in order, once, and survives a crash (DECISIONS D6).
  */
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Option, Result } from "effect"
 import { tenantOf } from "../contract/codec.ts"
 import type { Message, Service } from "../contract/envelope.ts"
 import { commandTopic, type TimerFired } from "../contract/timer.ts"
@@ -27,6 +27,8 @@ const serviceOf = (tp: number): Service => topicOf(tp).replace("-commands", "") 
 
 /** Where firings travel. */
 const PARTITIONS = Object.values(commandTopic).flatMap(topicPartitions)
+/** Each lost race is another instance's progress, so a few are enough. */
+const RACES_MAX = 100
 /** Records one read of unheard firings brings (MISSION 10.5). */
 const READ_MAX = 1_000
 
@@ -112,9 +114,14 @@ export const makeTimers = Effect.fnUntraced(function* (settings: TimerSettings =
       yield* fire(waiting.slice(i, i + settings.batchMax), "restart", false)
     }
     let fired = waiting.length
-    for (;;) {
+    for (let races = 0; ; ) {
       const open = yield* store.due(Number.MAX_SAFE_INTEGER, settings.batchMax)
-      yield* fire(open, "restart")
+      const failure = Result.getFailure(yield* Effect.result(fire(open, "restart")))
+      if (Option.isSome(failure)) {
+        // An instance that starts at the same moment has fired some of these rows: what it left is looked at again.
+        if (failure.value._tag !== "Conflict" || ++races > RACES_MAX) return yield* failure.value
+        continue
+      }
       fired += open.length
       if (open.length < settings.batchMax) return fired
     }
