@@ -106,17 +106,19 @@ describe("asking for one", () => {
     asked.length = 0
     const find = await certificates()
     answer = () => new Response(null, { status: 404 })
-    expect([await find("/a"), await find("/a")]).toEqual(["nothing", "nothing"])
+    expect([await find("/a"), await find("/a")]).toEqual(["not_trusted", "not_trusted"])
     answer = () => new Response("<html>")
     expect([await find("/b"), await find("/b")]).toEqual(["not_trusted", "not_trusted"])
     answer = () => Response.redirect(`http://127.0.0.1:${server.port}/elsewhere`)
-    expect(await find("/c")).toBe("nothing")
+    expect(await find("/c")).toBe("not_trusted")
     expect(asked).toEqual(["/a", "/b", "/c"])
   })
 
   test("silence is no verdict: it is asked again", async () => {
     const find = await certificates(50)
     answer = () => new Promise(() => {})
+    expect(await find("/slow")).toBe("nothing")
+    answer = () => new Response(null, { status: 503 })
     expect(await find("/slow")).toBe("nothing")
     answer = () => new Response(own)
     expect(await find("/slow")).toBe("certificate")

@@ -20,7 +20,7 @@ export interface CertificateSettings {
 export type Found =
   | { readonly found: "certificate"; readonly certificate: X509Certificate }
   | { readonly found: "not_trusted" }
-  /** Not there, or nobody could be asked. */
+  /** Nobody could be asked. */
   | { readonly found: "nothing" }
 
 export type Certificates = (path: string) => Effect.Effect<Found>
@@ -92,7 +92,11 @@ export const makeCertificates = (client: HttpClient.HttpClient, settings: Certif
   const permits = Semaphore.makeUnsafe(FETCHES_MAX)
   const fetched = (path: string): Effect.Effect<string | undefined> =>
     client.execute(HttpClientRequest.get(url + path)).pipe(
-      Effect.flatMap((reply) => (reply.status === 200 ? reply.text : Effect.succeed(""))),
+      // What they say is not there is none of theirs; a server in trouble says nothing.
+      Effect.flatMap((reply) => {
+        if (reply.status === 200) return reply.text
+        return Effect.succeed(reply.status < 500 && reply.status !== 429 ? "" : undefined)
+      }),
       Effect.timeout(settings.timeout_ms),
       Effect.orElseSucceed(() => undefined)
     )
@@ -107,7 +111,7 @@ export const makeCertificates = (client: HttpClient.HttpClient, settings: Certif
       const found: Found =
         leaf !== undefined
           ? { found: "certificate", certificate: leaf }
-          : { found: pem === undefined || pem === "" ? "nothing" : "not_trusted" }
+          : { found: pem === undefined ? "nothing" : "not_trusted" }
       const until = leaf === undefined ? now + MISSING_MS : Math.min(now + REMEMBERED_MS, Date.parse(leaf.validTo))
       // Nobody could be asked: the next delivery asks again.
       if (pem !== undefined) known.set(path, { found, until })
