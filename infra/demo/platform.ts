@@ -33,9 +33,7 @@ const SETTINGS = {
   GATEWAY_TIMEOUT_MS: String(TIMEOUT_MS),
   GATEWAY_BACKOFF_MS: String(BACKOFF_MS),
   BREAKER_RESET_MS: String(BREAKER_RESET_MS),
-  RECOVERY_INTERVAL_MS: "1000",
-  // Silence is told by asking here: with call-backs nothing would be unknown for long enough to be seen.
-  SIMULATOR_WEBHOOKS: "off"
+  RECOVERY_INTERVAL_MS: "1000"
 }
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url))

@@ -177,6 +177,22 @@ describe("what is not understood", () => {
     expect(await platform.metric("webhooks_total", '{result="parked",provider="stripe"}')).toBeGreaterThan(0)
   })
 
+  test("P31 P81: a dispute decides nothing by itself: it is kept for a person, who is called", async () => {
+    const payment = paymentOf(await api.pay((await api.open(AMOUNT)).id, AMOUNT))
+    const before = await platform.metric("webhooks_total", '{result="parked",provider="stripe"}')
+    const body = eventOf("charge.dispute.created", payment.id, String(payment.provider_reference), {
+      object: "dispute"
+    })
+    expect((await deliver(body)).status).toBe(200)
+    await eventually(
+      "a person is called",
+      () => platform.metric("webhooks_total", '{result="parked",provider="stripe"}'),
+      (parked) => parked === before + 1
+    )
+    expect(await sql`select status from gateway.webhooks where body = ${body}`).toMatchObject([{ status: "parked" }])
+    expect((await api.payment(payment.id)).status).toBe("COMPLETED")
+  })
+
   test("an attempt's other intent is nobody's outcome: parked for a person", async () => {
     const payment = paymentOf(await api.pay((await api.open(AMOUNT)).id, AMOUNT))
     const body = eventOf("payment_intent.succeeded", payment.id, "pi_of_somebody_else")

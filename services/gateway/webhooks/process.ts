@@ -13,7 +13,7 @@ import type { Sql, SqlFailure } from "../../../shared/runtime/postgres.ts"
 import { paymentStream } from "../calls.ts"
 import type { RecordWebhook } from "../gateway.ts"
 import type { Notice } from "../notice.ts"
-import { read } from "./reading.ts"
+import { isAlarming, read } from "./reading.ts"
 import type { Count } from "./receive.ts"
 import { beginnings, type Due, due, type Looked, looked } from "./store.ts"
 
@@ -30,6 +30,8 @@ const PARKED_MIN_MS = 1_000
 const PARKED_MAX_MS = 3_600_000
 /** The store is busy, or the decider broke: so often it is tried again, and then it is a person's case. */
 const TRIES_MAX = 12
+
+const ALARM = "money of a kept charge is disputed or taken back: a person decides"
 
 type End = Pick<Looked, "status" | "payment_id" | "reason" | "next_at">
 
@@ -117,6 +119,7 @@ export const round = (of: Processing): Effect.Effect<boolean, SqlFailure, Sql> =
     const ends = yield* Effect.forEach(
       told,
       ({ row, means }) => {
+        if (isAlarming(row.provider, row.type)) return Effect.succeed(ended("parked", null, ALARM))
         if (means === "nothing") return Effect.succeed(ended("ignored"))
         if (means === "unheard") return Effect.succeed(ended("ignored", null, "of a type that is not known here"))
         return decided(of, row, means, owners.get(paymentStream(means.payment_id)))

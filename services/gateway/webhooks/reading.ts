@@ -14,6 +14,18 @@ import { stripeRead, stripeSilent } from "./stripe-read.ts"
 /** `nothing`: of a type that is read, and none of ours, or without news. `unheard`: of a type that is unknown here. */
 export type Read = Notice | "nothing" | "unheard"
 
+/**
+ * Money of a charge that was kept is disputed or taken back, and nobody here asked for it: no decision is made of it,
+ * a person is called.
+ */
+const ALARMING: Readonly<Record<Provider, RegExp>> = {
+  stripe: /^charge\.dispute\.(created|closed)$/,
+  paypal: /^(PAYMENT\.CAPTURE\.REVERSED|CUSTOMER\.DISPUTE\.(CREATED|RESOLVED))$/,
+  adyen: /^(CAPTURE_FAILED|NOTIFICATION_OF_CHARGEBACK|(SECOND_)?CHARGEBACK|CHARGEBACK_REVERSED)$/
+}
+
+export const isAlarming = (provider: Provider, type: string): boolean => ALARMING[provider].test(type)
+
 const READERS: Readonly<Record<Provider, (type: string, event: Json) => Read>> = {
   stripe: stripeRead,
   paypal: paypalRead,
