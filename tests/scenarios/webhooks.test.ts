@@ -177,7 +177,7 @@ describe("what is not understood", () => {
     expect(await platform.metric("webhooks_total", '{result="parked",provider="stripe"}')).toBeGreaterThan(0)
   })
 
-  test("P31 P81: a dispute decides nothing by itself: it is kept for a person, who is called", async () => {
+  test("a dispute decides nothing by itself: it is kept for a person, who is called", async () => {
     const payment = paymentOf(await api.pay((await api.open(AMOUNT)).id, AMOUNT))
     const before = await platform.metric("webhooks_total", '{result="parked",provider="stripe"}')
     const body = eventOf("charge.dispute.created", payment.id, String(payment.provider_reference), {
