@@ -2,6 +2,7 @@
 import { afterAll, afterEach, expect, test } from "bun:test"
 import { type Payment, refundOf } from "./client.ts"
 import { violations } from "./conservation.ts"
+import { eventually } from "./eventually.ts"
 import { startPlatform } from "./platform.ts"
 import { toldTo } from "./records.ts"
 import { refundsOf } from "./refunding.ts"
@@ -124,6 +125,9 @@ test("a stream stays open while a refund is pending, until it has ended and the 
   await sim.behaviour("stripe", { fault: "async", op: "refund", count: 1, after_ms: 3_600_000 })
   const asked = refundOf(await api.refund(payment.id, {}, { prefer: "respond-async" }))
   const listening = streamed(payment)
+  const isThere = ({ op, payment_id }: { readonly op: string; readonly payment_id?: string }) =>
+    op === "refund" && payment_id === payment.id
+  await eventually("stripe has the refund", async () => (await sim.wire()).some(isThere), Boolean)
   await sim.advance(3_600_000)
   await ended(asked.id)
   const told = await listening
