@@ -13,6 +13,17 @@ export interface About {
   readonly trigger: string
 }
 
+/** Facts or commands of one topic and producer; `usually` are the consumers where an entry names no others. */
+export const about =
+  (topic: Topic, producer: Service, usually: ReadonlyArray<Service>) =>
+  (trigger: string, consumers: ReadonlyArray<Service> = usually): About => ({
+    version: 1,
+    topic,
+    producer,
+    consumers,
+    trigger
+  })
+
 export interface Entry<Fields extends Schema.Struct.Fields = Schema.Struct.Fields> extends About {
   readonly data: Schema.Struct<Fields>
   /** The data as it stands on the wire; a test decodes it. */

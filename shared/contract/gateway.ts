@@ -3,7 +3,7 @@
  * beside it.
  */
 import { Schema } from "effect"
-import { type About, EXAMPLE, entry, type FactOf, Time } from "./catalogue.ts"
+import { about, EXAMPLE, entry, type FactOf, Time } from "./catalogue.ts"
 import { Currency, Minor } from "./money.ts"
 import { DeclineClass, Operation, Outcome, Provider } from "./provider.ts"
 import { GatewayRefundCommands, GatewayRefundEvents } from "./refund.ts"
@@ -11,20 +11,8 @@ import { WebhookEvents } from "./webhook.ts"
 
 export { DeclineClass, Operation, Outcome, Provider }
 
-const about = (trigger: string, consumers: About["consumers"] = ["saga", "metrics"]): About => ({
-  version: 1,
-  topic: "gateway-events",
-  producer: "gateway",
-  consumers,
-  trigger
-})
-const command = (trigger: string): About => ({
-  version: 1,
-  topic: "gateway-commands",
-  producer: "saga",
-  consumers: ["gateway"],
-  trigger
-})
+const event = about("gateway-events", "gateway", ["saga", "metrics"])
+const command = about("gateway-commands", "saga", ["gateway"])
 
 const call = {
   payment_id: Schema.String,
@@ -45,7 +33,7 @@ const exampleCall = {
 
 export const GatewayEvents = {
   GatewayRequestSent: entry(
-    about("the intent to call a provider, recorded before any byte leaves"),
+    event("the intent to call a provider, recorded before any byte leaves"),
     {
       ...call,
       amount: Minor,
@@ -64,7 +52,7 @@ export const GatewayEvents = {
     }
   ),
   GatewayResponseReceived: entry(
-    about("a provider answered and the answer says something about the money"),
+    event("a provider answered and the answer says something about the money"),
     {
       ...call,
       outcome: Outcome,
@@ -93,7 +81,7 @@ export const GatewayEvents = {
     }
   ),
   GatewayTimeoutOccurred: entry(
-    about("a call ended without a usable answer: the outcome is unknown"),
+    event("a call ended without a usable answer: the outcome is unknown"),
     {
       payment_id: Schema.String,
       provider: Provider,
@@ -118,7 +106,7 @@ export const GatewayEvents = {
     }
   ),
   GatewayFallbackTriggered: entry(
-    about("no earlier attempt can take money any more, so the next provider may be asked"),
+    event("no earlier attempt can take money any more, so the next provider may be asked"),
     {
       payment_id: Schema.String,
       primary_provider: Provider,
@@ -133,12 +121,12 @@ export const GatewayEvents = {
     }
   ),
   GatewayQueued: entry(
-    about("every eligible breaker is open before any attempt: the payment waits"),
+    event("every eligible breaker is open before any attempt: the payment waits"),
     { payment_id: Schema.String, until: Time, reason: Schema.String },
     { payment_id: EXAMPLE.payment, until: EXAMPLE.time, reason: "breakers of stripe and paypal are open" }
   ),
   GatewayPaymentFailed: entry(
-    about("no provider took the money and none can any more"),
+    event("no provider took the money and none can any more"),
     {
       payment_id: Schema.String,
       code: Schema.Literals(["PAYMENT_DECLINED", "GATEWAY_UNAVAILABLE"]),
@@ -155,24 +143,24 @@ export const GatewayEvents = {
     }
   ),
   GatewayClosed: entry(
-    about("the saga asked to close the payment and no attempt can take money; any later start is refused"),
+    event("the saga asked to close the payment and no attempt can take money; any later start is refused"),
     { payment_id: Schema.String },
     { payment_id: EXAMPLE.payment }
   ),
   GatewayCloseRefused: entry(
-    about("an attempt could still take money, so the saga must wait"),
+    event("an attempt could still take money, so the saga must wait"),
     { payment_id: Schema.String, reason: Schema.String },
     { payment_id: EXAMPLE.payment, reason: "attempt 1 at stripe is unknown" }
   ),
   GatewayReviewRequired: entry(
-    about("an outcome stayed unknown for UNKNOWN_REVIEW_MS: a person looks, the machine keeps asking daily", [
+    event("an outcome stayed unknown for UNKNOWN_REVIEW_MS: a person looks, the machine keeps asking daily", [
       "metrics"
     ]),
     { payment_id: Schema.String, provider: Provider, attempt: Schema.Int, since: Time },
     { payment_id: EXAMPLE.payment, provider: "stripe", attempt: 1, since: EXAMPLE.time }
   ),
   LateSuccessReversed: entry(
-    about("a charge that came to light after the payment went elsewhere was given back at its provider", [
+    event("a charge that came to light after the payment went elsewhere was given back at its provider", [
       "metrics",
       "notification"
     ]),
@@ -194,7 +182,7 @@ export const GatewayEvents = {
     }
   ),
   CircuitBreakerOpened: entry(
-    about("too many calls of a provider failed, or an operator opened it", ["metrics"]),
+    event("too many calls of a provider failed, or an operator opened it", ["metrics"]),
     {
       gateway_provider: Provider,
       failure_count: Schema.Int,
@@ -211,12 +199,12 @@ export const GatewayEvents = {
     }
   ),
   CircuitBreakerHalfOpened: entry(
-    about("the reset time is over: one probe may pass", ["metrics"]),
+    event("the reset time is over: one probe may pass", ["metrics"]),
     { gateway_provider: Provider },
     { gateway_provider: "stripe" }
   ),
   CircuitBreakerClosed: entry(
-    about("the probe succeeded, or an operator closed it", ["metrics"]),
+    event("the probe succeeded, or an operator closed it", ["metrics"]),
     {
       gateway_provider: Provider,
       reason: Schema.optionalKey(Schema.String),

@@ -4,23 +4,11 @@
  * needs none of the earlier ones.
  */
 import { Schema } from "effect"
-import { type About, EXAMPLE, entry, Time } from "./catalogue.ts"
+import { about, EXAMPLE, entry, Time } from "./catalogue.ts"
 import { Currency, Minor } from "./money.ts"
 
-const about = (trigger: string): About => ({
-  version: 1,
-  topic: "wallet-events",
-  producer: "wallet",
-  consumers: ["metrics"],
-  trigger
-})
-const command = (trigger: string): About => ({
-  version: 1,
-  topic: "wallet-commands",
-  producer: "api",
-  consumers: ["wallet"],
-  trigger
-})
+const event = about("wallet-events", "wallet", ["metrics"])
+const command = about("wallet-commands", "api", ["wallet"])
 
 const hold = {
   wallet_id: Schema.String,
@@ -61,28 +49,28 @@ const exampleCapture = {
 }
 
 export const HoldEvents = {
-  FundsHeld: entry(about("a client set money aside for a merchant"), hold, {
+  FundsHeld: entry(event("a client set money aside for a merchant"), hold, {
     ...exampleHold,
     amount: "80000",
     remaining_amount: "80000",
     available: "20000"
   }),
   HoldCaptured: entry(
-    about("a client captured a hold, wholly or in part: the amount is the merchant's"),
+    event("a client captured a hold, wholly or in part: the amount is the merchant's"),
     { ...hold, capture_id: Schema.String, final: Schema.Boolean },
     { ...exampleCapture, amount: "60000", remaining_amount: "20000", available: "20000", final: true }
   ),
   HoldRemainderReleased: entry(
-    about("the capture before it was the last one: what it left of the hold is available again"),
+    event("the capture before it was the last one: what it left of the hold is available again"),
     { ...hold, capture_id: Schema.String },
     { ...exampleCapture, amount: "20000", available: "40000" }
   ),
   HoldVoided: entry(
-    about("a client voided a hold: what was left of it is available again"),
+    event("a client voided a hold: what was left of it is available again"),
     { ...hold, reason: Schema.optionalKey(Schema.String) },
     { ...exampleHold, amount: "80000", reason: "the guest did not come" }
   ),
-  HoldExpired: entry(about("a hold's time is up: what was left of it is available again"), hold, {
+  HoldExpired: entry(event("a hold's time is up: what was left of it is available again"), hold, {
     ...exampleHold,
     amount: "80000"
   })

@@ -1,6 +1,6 @@
 /** Payment facts and commands. One stream `payment-{id}` each. */
 import { Schema } from "effect"
-import { type About, EXAMPLE, entry, type FactOf, Metadata, Time } from "./catalogue.ts"
+import { about, EXAMPLE, entry, type FactOf, Metadata, Time } from "./catalogue.ts"
 import { Currency, Minor } from "./money.ts"
 import { PaymentRefundCommands, PaymentRefundEvents } from "./refund.ts"
 
@@ -45,20 +45,9 @@ export const Failure = Schema.Struct({
 })
 export type Failure = typeof Failure.Type
 
-const about = (trigger: string, consumers: About["consumers"] = ["saga", "metrics"]): About => ({
-  version: 1,
-  topic: "payment-events",
-  producer: "payment",
-  consumers,
-  trigger
-})
-const command = (trigger: string, producer: About["producer"] = "saga"): About => ({
-  version: 1,
-  topic: "payment-commands",
-  producer,
-  consumers: ["payment"],
-  trigger
-})
+const event = about("payment-events", "payment", ["saga", "metrics"])
+const fromApi = about("payment-commands", "api", ["payment"])
+const fromSaga = about("payment-commands", "saga", ["payment"])
 
 const order = {
   payment_id: Schema.String,
@@ -89,17 +78,17 @@ const shortOfFunds: typeof Failure.Encoded = {
 
 export const PaymentEvents = {
   PaymentInitiated: entry(
-    about("a client asked for a payment", ["saga", "metrics", "notification"]),
+    event("a client asked for a payment", ["saga", "metrics", "notification"]),
     { ...order, description: Schema.optionalKey(Schema.String), metadata: Schema.optionalKey(Metadata) },
     { ...exampleOrder, description: "Two books" }
   ),
   PaymentValidated: entry(
-    about("the payment keeps the limits per payment, day and merchant"),
+    event("the payment keeps the limits per payment, day and merchant"),
     { payment_id: Schema.String },
     { payment_id: EXAMPLE.payment }
   ),
   PaymentRejected: entry(
-    about("the payment breaks a limit or a merchant's rule"),
+    event("the payment breaks a limit or a merchant's rule"),
     { payment_id: Schema.String, failure: Failure },
     {
       payment_id: EXAMPLE.payment,
@@ -107,7 +96,7 @@ export const PaymentEvents = {
     }
   ),
   PaymentCompleted: entry(
-    about("the provider's charge is known and kept", ["saga", "metrics", "notification"]),
+    event("the provider's charge is known and kept", ["saga", "metrics", "notification"]),
     {
       payment_id: Schema.String,
       merchant_id: Schema.String,
@@ -126,7 +115,7 @@ export const PaymentEvents = {
     }
   ),
   PaymentFailed: entry(
-    about("the payment cannot go through and its money is back in the wallet", ["saga", "metrics", "notification"]),
+    event("the payment cannot go through and its money is back in the wallet", ["saga", "metrics", "notification"]),
     {
       payment_id: Schema.String,
       amount: Minor,
@@ -147,7 +136,7 @@ export const PaymentEvents = {
     }
   ),
   ConcurrentPaymentDetected: entry(
-    about("a payment lost its funds to another one that was under way at the same time", ["metrics"]),
+    event("a payment lost its funds to another one that was under way at the same time", ["metrics"]),
     {
       user_id: Schema.String,
       concurrent_payments: Schema.Array(Schema.String),
@@ -162,12 +151,12 @@ export const PaymentEvents = {
     }
   ),
   PaymentCancelRequested: entry(
-    about("a client or an operator asked to cancel; the saga decides", ["saga"]),
+    event("a client or an operator asked to cancel; the saga decides", ["saga"]),
     { payment_id: Schema.String, reason: Schema.String },
     { payment_id: EXAMPLE.payment, reason: "ordered twice" }
   ),
   PaymentCancelled: entry(
-    about("the saga cancelled the payment before a provider was asked", ["saga", "metrics", "notification"]),
+    event("the saga cancelled the payment before a provider was asked", ["saga", "metrics", "notification"]),
     { payment_id: Schema.String, reason: Schema.String },
     { payment_id: EXAMPLE.payment, reason: "ordered twice" }
   ),
@@ -177,28 +166,28 @@ export type PaymentEvent = FactOf<typeof PaymentEvents>
 
 export const PaymentCommands = {
   InitiatePayment: entry(
-    command("POST /payments", "api"),
+    fromApi("POST /payments"),
     { ...order, description: Schema.optionalKey(Schema.String), metadata: Schema.optionalKey(Metadata) },
     exampleOrder
   ),
-  ValidatePayment: entry(command("a saga started"), { payment_id: Schema.String }, { payment_id: EXAMPLE.payment }),
+  ValidatePayment: entry(fromSaga("a saga started"), { payment_id: Schema.String }, { payment_id: EXAMPLE.payment }),
   ConfirmPayment: entry(
-    command("the charge is known and kept"),
+    fromSaga("the charge is known and kept"),
     { payment_id: Schema.String, provider: Schema.String, provider_reference: Schema.String },
     { payment_id: EXAMPLE.payment, provider: "stripe", provider_reference: "pi_3QK" }
   ),
   MarkPaymentAsFailed: entry(
-    command("a step refused and everything done before it is undone"),
+    fromSaga("a step refused and everything done before it is undone"),
     { payment_id: Schema.String, failure: Failure },
     { payment_id: EXAMPLE.payment, failure: shortOfFunds }
   ),
   MarkPaymentAsCancelled: entry(
-    command("a cancellation was accepted and everything done before it is undone"),
+    fromSaga("a cancellation was accepted and everything done before it is undone"),
     { payment_id: Schema.String, reason: Schema.String },
     { payment_id: EXAMPLE.payment, reason: "ordered twice" }
   ),
   RequestPaymentCancel: entry(
-    command("POST /payments/{id}/cancel", "api"),
+    fromApi("POST /payments/{id}/cancel"),
     { payment_id: Schema.String, reason: Schema.String },
     { payment_id: EXAMPLE.payment, reason: "ordered twice" }
   ),

@@ -3,19 +3,9 @@
  * the streams of their payment (`payment-{id}`, `saga-{id}`, `gateway-{id}`), the credit in the wallet's.
  */
 import { Schema } from "effect"
-import { type About, EXAMPLE, entry, Time } from "./catalogue.ts"
+import { about, EXAMPLE, entry, Time } from "./catalogue.ts"
 import { Currency, Minor } from "./money.ts"
 import { Provider } from "./provider.ts"
-
-const about =
-  (topic: About["topic"], producer: About["producer"]) =>
-  (trigger: string, consumers: About["consumers"] = ["saga", "metrics"]): About => ({
-    version: 1,
-    topic,
-    producer,
-    consumers,
-    trigger
-  })
 
 const ids = { payment_id: Schema.String, refund_id: Schema.String }
 const exampleIds = { payment_id: EXAMPLE.payment, refund_id: EXAMPLE.other }
@@ -27,7 +17,7 @@ export const RefundFailure = Schema.Struct({ code: Schema.String, reason: Schema
 export type RefundFailure = typeof RefundFailure.Type
 const exampleFailure = { code: "TRANSACTION_DISPUTED", reason: "paypal: a dispute of the buyer is open" } as const
 
-const paymentEvent = about("payment-events", "payment")
+const paymentEvent = about("payment-events", "payment", ["saga", "metrics"])
 export const PaymentRefundEvents = {
   RefundRequested: entry(
     paymentEvent("a client asked for a refund that keeps the cap: the merchant's money for it is set aside"),
@@ -77,11 +67,11 @@ export const PaymentRefundEvents = {
   )
 } as const
 
-const paymentCommand = (trigger: string, producer: About["producer"] = "saga") =>
-  about("payment-commands", producer)(trigger, ["payment"])
+const fromApi = about("payment-commands", "api", ["payment"])
+const fromSaga = about("payment-commands", "saga", ["payment"])
 export const PaymentRefundCommands = {
   RequestRefund: entry(
-    paymentCommand("POST /payments/{id}/refunds", "api"),
+    fromApi("POST /payments/{id}/refunds"),
     {
       ...ids,
       /** Absent: all that is left. */
@@ -91,18 +81,18 @@ export const PaymentRefundCommands = {
     { ...exampleIds, amount: "40000", reason: "one book came torn" }
   ),
   ConfirmRefund: entry(
-    paymentCommand("the wallet has the money"),
+    fromSaga("the wallet has the money"),
     { ...ids, provider_reference: Schema.String },
     { ...exampleIds, provider_reference: "re_3QK" }
   ),
   MarkRefundAsFailed: entry(
-    paymentCommand("the provider refused the refund for good"),
+    fromSaga("the provider refused the refund for good"),
     { ...ids, failure: RefundFailure },
     { ...exampleIds, failure: exampleFailure }
   )
 } as const
 
-const gatewayEvent = about("gateway-events", "gateway")
+const gatewayEvent = about("gateway-events", "gateway", ["saga", "metrics"])
 const call = { ...ids, provider: Provider, try: Schema.Int }
 const exampleCall = { ...exampleIds, provider: "stripe", try: 1 } as const
 
@@ -178,7 +168,7 @@ export const GatewayRefundEvents = {
   )
 } as const
 
-const gatewayCommand = (trigger: string) => about("gateway-commands", "saga")(trigger, ["gateway"])
+const gatewayCommand = about("gateway-commands", "saga", ["gateway"])
 export const GatewayRefundCommands = {
   RefundWithGateway: entry(
     gatewayCommand("the merchant's money for the refund is set aside"),
@@ -197,14 +187,16 @@ const exampleCredit = { wallet_id: EXAMPLE.wallet, ...exampleIds, ...exampleMone
 
 export const WalletRefundEvents = {
   WalletRefundReceived: entry(
-    about("wallet-events", "wallet")("the provider has given money of a payment back: the wallet has it again"),
+    about("wallet-events", "wallet", ["saga", "metrics"])(
+      "the provider has given money of a payment back: the wallet has it again"
+    ),
     { ...credit, balance: Minor, available: Minor },
     { ...exampleCredit, balance: "60000", available: "60000" }
   )
 } as const
 export const WalletRefundCommands = {
   CreditRefund: entry(
-    about("wallet-commands", "saga")("the provider says that the refund is done", ["wallet"]),
+    about("wallet-commands", "saga", ["wallet"])("the provider says that the refund is done"),
     credit,
     exampleCredit
   )
@@ -213,8 +205,7 @@ export const WalletRefundCommands = {
 export const RefundStep = Schema.Literals(["RefundWithGateway", "CreditRefund", "ConfirmRefund"])
 export type RefundStep = typeof RefundStep.Type
 
-const sagaEvent = (trigger: string, consumers: About["consumers"] = ["metrics"]) =>
-  about("saga-events", "saga")(trigger, consumers)
+const sagaEvent = about("saga-events", "saga", ["metrics"])
 const step = { ...ids, step: RefundStep }
 const exampleStep = { ...exampleIds, step: "CreditRefund" } as const
 

@@ -1,6 +1,6 @@
 /** Saga facts, and the commands to those who tell the user. One stream `saga-{payment_id}` a payment. */
 import { Schema } from "effect"
-import { type About, EXAMPLE, entry, type FactOf, Time } from "./catalogue.ts"
+import { about, EXAMPLE, entry, type FactOf, Time } from "./catalogue.ts"
 import { Currency, Minor } from "./money.ts"
 import { Failure } from "./payment.ts"
 import { RefundFailure, SagaRefundEvents } from "./refund.ts"
@@ -14,20 +14,14 @@ export const Step = Schema.Literals([
 ])
 export type Step = typeof Step.Type
 
-const about = (trigger: string, consumers: About["consumers"] = ["metrics"]): About => ({
-  version: 1,
-  topic: "saga-events",
-  producer: "saga",
-  consumers,
-  trigger
-})
+const event = about("saga-events", "saga", ["metrics"])
 const step = { payment_id: Schema.String, step: Step }
 const exampleStep = { payment_id: EXAMPLE.payment, step: "DeductWalletBalance" } as const
 const exampleFailure = { code: "INSUFFICIENT_FUNDS", stage: "WALLET_VALIDATION", reason: "750.00 USD short" } as const
 
 export const SagaEvents = {
   SagaStarted: entry(
-    about("a payment was initiated"),
+    event("a payment was initiated"),
     {
       payment_id: Schema.String,
       wallet_id: Schema.String,
@@ -50,17 +44,17 @@ export const SagaEvents = {
     }
   ),
   SagaStepCompleted: entry(
-    about("the step's answer arrived; the next step's command is sent in the same commit"),
+    event("the step's answer arrived; the next step's command is sent in the same commit"),
     { ...step, provider: Schema.optionalKey(Schema.String), provider_reference: Schema.optionalKey(Schema.String) },
     exampleStep
   ),
   SagaStepFailed: entry(
-    about("the step refused: what was done before it is undone"),
+    event("the step refused: what was done before it is undone"),
     { ...step, failure: Failure },
     { ...exampleStep, failure: exampleFailure }
   ),
   SagaRecoveryAttempted: entry(
-    about(
+    event(
       "a step's time is up: send again (continue, compensate) or ask the provider (verify, close); or a new process " +
         "goes on with it"
     ),
@@ -74,7 +68,7 @@ export const SagaEvents = {
     { ...exampleStep, action: "continue", reason: "step_timeout", recoveries: 1 }
   ),
   SagaGatewayHeard: entry(
-    about("the gateway told of something other than the end: the step's time begins anew"),
+    event("the gateway told of something other than the end: the step's time begins anew"),
     {
       payment_id: Schema.String,
       status: Schema.Literals(["PROCESSING", "AWAITING_GATEWAY"]),
@@ -83,33 +77,33 @@ export const SagaEvents = {
     { payment_id: EXAMPLE.payment, status: "AWAITING_GATEWAY", reason: "provider_outcome_unknown" }
   ),
   SagaStuck: entry(
-    about("the saga has waited for more than 300 s; told once", ["metrics", "notification"]),
+    event("the saga has waited for more than 300 s; told once", ["metrics", "notification"]),
     { payment_id: Schema.String, step: Step, since: Time },
     { payment_id: EXAMPLE.payment, step: "ProcessWithGateway", since: EXAMPLE.time }
   ),
   CompensationStarted: entry(
-    about("a step failed, time is up with nothing at a provider, or a cancellation was accepted"),
+    event("a step failed, time is up with nothing at a provider, or a cancellation was accepted"),
     { payment_id: Schema.String, failure: Failure, undo: Schema.Array(Step) },
     { payment_id: EXAMPLE.payment, failure: exampleFailure, undo: ["DeductWalletBalance"] }
   ),
-  CompensationStepCompleted: entry(about("one step is undone; the next one's undoing is sent"), step, exampleStep),
+  CompensationStepCompleted: entry(event("one step is undone; the next one's undoing is sent"), step, exampleStep),
   CompensationCompleted: entry(
-    about("everything done is undone and the payment is marked"),
+    event("everything done is undone and the payment is marked"),
     { payment_id: Schema.String },
     { payment_id: EXAMPLE.payment }
   ),
   SagaCompleted: entry(
-    about("the payment is confirmed", ["metrics", "notification"]),
+    event("the payment is confirmed", ["metrics", "notification"]),
     { payment_id: Schema.String },
     { payment_id: EXAMPLE.payment }
   ),
   SagaFailed: entry(
-    about("the compensation is complete", ["metrics", "notification"]),
+    event("the compensation is complete", ["metrics", "notification"]),
     { payment_id: Schema.String, failure: Failure },
     { payment_id: EXAMPLE.payment, failure: exampleFailure }
   ),
   SagaParked: entry(
-    about("at most 3 recoveries helped nothing: a person is paged", ["metrics", "notification"]),
+    event("at most 3 recoveries helped nothing: a person is paged", ["metrics", "notification"]),
     {
       payment_id: Schema.String,
       step: Step,
@@ -123,13 +117,7 @@ export const SagaEvents = {
 } as const
 export type SagaEvent = FactOf<typeof SagaEvents>
 
-const word = (trigger: string): About => ({
-  version: 1,
-  topic: "saga-commands",
-  producer: "api",
-  consumers: ["saga"],
-  trigger
-})
+const word = about("saga-commands", "api", ["saga"])
 const exampleWord = { payment_id: EXAMPLE.payment, reason: "the wallet's database is back" } as const
 
 /** What operators say to a saga; `reason` stands in the audit log as well. */

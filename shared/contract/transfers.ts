@@ -3,23 +3,11 @@
  * events that stand together; the money's one posting follows from TransferSent.
  */
 import { Schema } from "effect"
-import { type About, EXAMPLE, entry } from "./catalogue.ts"
+import { about, EXAMPLE, entry } from "./catalogue.ts"
 import { Currency, Minor } from "./money.ts"
 
-const about = (trigger: string): About => ({
-  version: 1,
-  topic: "wallet-events",
-  producer: "wallet",
-  consumers: ["metrics"],
-  trigger
-})
-const command = (trigger: string): About => ({
-  version: 1,
-  topic: "wallet-commands",
-  producer: "api",
-  consumers: ["wallet"],
-  trigger
-})
+const event = about("wallet-events", "wallet", ["metrics"])
+const command = about("wallet-commands", "api", ["wallet"])
 
 const transfer = {
   wallet_id: Schema.String,
@@ -54,12 +42,12 @@ const received = {
 
 export const TransferEvents = {
   TransferSent: entry(
-    about("money went to another wallet; TransferReceived is in the same commit"),
+    event("money went to another wallet; TransferReceived is in the same commit"),
     { ...transfer, ...to, ...after },
     { ...sent, balance: "70000", available: "70000" }
   ),
   TransferReceived: entry(
-    about("money came from another wallet; TransferSent is in the same commit"),
+    event("money came from another wallet; TransferSent is in the same commit"),
     { ...transfer, ...from, ...after },
     { ...received, balance: "30000", available: "30000" }
   )

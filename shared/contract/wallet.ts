@@ -1,26 +1,15 @@
 /** Wallet facts and commands. One stream `wallet-{id}` each, holds inside. */
 import { Schema } from "effect"
-import { type About, EXAMPLE, entry, type FactOf, Metadata, Time } from "./catalogue.ts"
+import { about, EXAMPLE, entry, type FactOf, Metadata, Time } from "./catalogue.ts"
 import { HoldCommands, HoldEvents } from "./holds.ts"
 import { Currency, Minor } from "./money.ts"
 import { WalletRefundCommands, WalletRefundEvents } from "./refund.ts"
 import { TransferCommands, TransferEvents } from "./transfers.ts"
 import { WithdrawalCommands, WithdrawalEvents } from "./withdrawals.ts"
 
-const about = (trigger: string, consumers: About["consumers"] = ["metrics"]): About => ({
-  version: 1,
-  topic: "wallet-events",
-  producer: "wallet",
-  consumers,
-  trigger
-})
-const command = (trigger: string, producer: About["producer"] = "saga"): About => ({
-  version: 1,
-  topic: "wallet-commands",
-  producer,
-  consumers: ["wallet"],
-  trigger
-})
+const event = about("wallet-events", "wallet", ["metrics"])
+const fromApi = about("wallet-commands", "api", ["wallet"])
+const fromSaga = about("wallet-commands", "saga", ["wallet"])
 
 /** What the wallet holds after the event: `balance` = `available` + held. */
 const after = { balance: Minor, available: Minor }
@@ -63,12 +52,12 @@ const exampleFunds = {
 
 export const WalletEvents = {
   WalletCreated: entry(
-    about("a client opened a wallet"),
+    event("a client opened a wallet"),
     { wallet_id: Schema.String, user_id: Schema.String, currency: Currency, metadata: Schema.optionalKey(Metadata) },
     { wallet_id: EXAMPLE.wallet, user_id: "ana", currency: "USD" }
   ),
   WalletCredited: entry(
-    about("a top-up arrived", ["metrics", "notification"]),
+    event("a top-up arrived", ["metrics", "notification"]),
     {
       wallet_id: Schema.String,
       credit_id: Schema.String,
@@ -88,7 +77,7 @@ export const WalletEvents = {
     }
   ),
   WalletBalanceChecked: entry(
-    about("the saga asked whether the money is there; advice, nothing is set aside", ["saga"]),
+    event("the saga asked whether the money is there; advice, nothing is set aside", ["saga"]),
     {
       ...funds,
       sufficient_funds: Schema.Boolean,
@@ -98,32 +87,32 @@ export const WalletEvents = {
     { ...exampleFunds, sufficient_funds: false, code: "INSUFFICIENT_FUNDS" }
   ),
   WalletDeducted: entry(
-    about("the payment's amount left the wallet for clearing", ["saga", "metrics"]),
+    event("the payment's amount left the wallet for clearing", ["saga", "metrics"]),
     movement,
     exampleMovement
   ),
   WalletDeductionFailed: entry(
-    about("the wallet does not pay: funds, lock or currency", ["saga", "metrics"]),
+    event("the wallet does not pay: funds, lock or currency", ["saga", "metrics"]),
     { ...funds, code: FundsRefusal, concurrent_payment_id: Schema.optionalKey(Schema.String) },
     { ...exampleFunds, code: "INSUFFICIENT_FUNDS_CONCURRENT", concurrent_payment_id: EXAMPLE.other }
   ),
   WalletRefunded: entry(
-    about("a deduction was undone: the amount is back from clearing", ["saga", "metrics"]),
+    event("a deduction was undone: the amount is back from clearing", ["saga", "metrics"]),
     movement,
     { ...exampleMovement, balance: "100000", available: "100000" }
   ),
   WalletDeductionVoided: entry(
-    about("a deduction that never happened was undone: a later one for this payment is refused", ["saga"]),
+    event("a deduction that never happened was undone: a later one for this payment is refused", ["saga"]),
     { wallet_id: Schema.String, payment_id: Schema.String },
     { wallet_id: EXAMPLE.wallet, payment_id: EXAMPLE.payment }
   ),
   WalletLocked: entry(
-    about("an operator or client locked the wallet"),
+    event("an operator or client locked the wallet"),
     { wallet_id: Schema.String, reason: Schema.String },
     { wallet_id: EXAMPLE.wallet, reason: "stolen phone" }
   ),
   WalletUnlocked: entry(
-    about("the lock was lifted"),
+    event("the lock was lifted"),
     { wallet_id: Schema.String, reason: Schema.String },
     { wallet_id: EXAMPLE.wallet, reason: "phone found" }
   ),
@@ -152,12 +141,12 @@ const examplePayment = {
 
 export const WalletCommands = {
   CreateWallet: entry(
-    command("POST /wallets", "api"),
+    fromApi("POST /wallets"),
     { wallet_id: Schema.String, user_id: Schema.String, currency: Currency, metadata: Schema.optionalKey(Metadata) },
     { wallet_id: EXAMPLE.wallet, user_id: "ana", currency: "USD" }
   ),
   CreditWallet: entry(
-    command("POST /wallets/{id}/credits", "api"),
+    fromApi("POST /wallets/{id}/credits"),
     { wallet_id: Schema.String, credit_id: Schema.String, amount: Minor, currency: Currency, reference: Schema.String },
     {
       wallet_id: EXAMPLE.wallet,
@@ -167,10 +156,10 @@ export const WalletCommands = {
       reference: "bank transfer 4711"
     }
   ),
-  CheckWalletBalance: entry(command("the payment is valid"), payment, examplePayment),
-  DeductWalletBalance: entry(command("the wallet says that the money is there"), payment, examplePayment),
+  CheckWalletBalance: entry(fromSaga("the payment is valid"), payment, examplePayment),
+  DeductWalletBalance: entry(fromSaga("the wallet says that the money is there"), payment, examplePayment),
   RefundWalletBalance: entry(
-    command("the saga compensates"),
+    fromSaga("the saga compensates"),
     {
       wallet_id: Schema.String,
       payment_id: Schema.String,
@@ -182,12 +171,12 @@ export const WalletCommands = {
     { wallet_id: EXAMPLE.wallet, payment_id: EXAMPLE.payment, amount: "80000", currency: "USD", deducted: true }
   ),
   LockWallet: entry(
-    command("POST /wallets/{id}/lock", "api"),
+    fromApi("POST /wallets/{id}/lock"),
     { wallet_id: Schema.String, reason: Schema.String },
     { wallet_id: EXAMPLE.wallet, reason: "stolen phone" }
   ),
   UnlockWallet: entry(
-    command("POST /wallets/{id}/unlock", "api"),
+    fromApi("POST /wallets/{id}/unlock"),
     { wallet_id: Schema.String, reason: Schema.String },
     { wallet_id: EXAMPLE.wallet, reason: "phone found" }
   ),

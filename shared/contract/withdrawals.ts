@@ -3,23 +3,11 @@
  * somebody says what became of the payout. Every event tells the whole withdrawal.
  */
 import { Schema } from "effect"
-import { type About, EXAMPLE, entry, Time } from "./catalogue.ts"
+import { about, EXAMPLE, entry, Time } from "./catalogue.ts"
 import { Currency, Minor } from "./money.ts"
 
-const about = (trigger: string): About => ({
-  version: 1,
-  topic: "wallet-events",
-  producer: "wallet",
-  consumers: ["metrics"],
-  trigger
-})
-const command = (trigger: string): About => ({
-  version: 1,
-  topic: "wallet-commands",
-  producer: "api",
-  consumers: ["wallet"],
-  trigger
-})
+const event = about("wallet-events", "wallet", ["metrics"])
+const command = about("wallet-commands", "api", ["wallet"])
 
 const withdrawal = {
   wallet_id: Schema.String,
@@ -49,15 +37,15 @@ const exampleEnd = { wallet_id: EXAMPLE.wallet, withdrawal_id: EXAMPLE.other }
 
 export const WithdrawalEvents = {
   WithdrawalRequested: entry(
-    about("a client takes money out: it left the wallet and is on its way"),
+    event("a client takes money out: it left the wallet and is on its way"),
     withdrawal,
     example
   ),
-  WithdrawalSettled: entry(about("an operator says that the money was paid out"), ended, {
+  WithdrawalSettled: entry(event("an operator says that the money was paid out"), ended, {
     ...example,
     reason: "paid out, bank reference 4711"
   }),
-  WithdrawalFailed: entry(about("an operator says that it was not paid out: the money is back in the wallet"), ended, {
+  WithdrawalFailed: entry(event("an operator says that it was not paid out: the money is back in the wallet"), ended, {
     ...example,
     balance: "100000",
     available: "100000",
