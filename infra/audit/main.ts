@@ -4,18 +4,18 @@
  * write; `--anchors` is such a file. Ends with 1 where something is wrong. The platform may run or not.
  */
 import { readFileSync } from "node:fs"
-import { Cause, Effect, Exit, Runtime, Schema } from "effect"
+import { Effect, Schema } from "effect"
 import { type Anchor, dayOf } from "../../services/audit/trail/entry.ts"
 import { PAGE } from "../../services/audit/trail/service.ts"
 import { CHAINS_MAX, endsOf } from "../../services/audit/trail/store.ts"
 import { verifyTrail } from "../../services/audit/trail/verify.ts"
 import type { AuditReport } from "../../shared/runtime/audit.ts"
+import { runCommand } from "../command.ts"
 import { configuration } from "../embedded/configuration.ts"
 import { database } from "./database.ts"
 
 const USAGE = "npm run audit -- verify [--anchors FILE], or npm run audit -- anchor"
 const PROGRESS_EVERY_MS = 1_000
-const INTERRUPTED = 130
 
 const Kept = Schema.Struct({
   tenant: Schema.String,
@@ -76,24 +76,4 @@ const program = Effect.gen(function* () {
   return yield* Effect.provide(command === "verify" ? verify(kept) : anchor, sql)
 })
 
-const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
-  const stop = () => fiber.interruptUnsafe()
-  process.once("SIGINT", stop).once("SIGTERM", stop)
-  fiber.addObserver((exit) => teardown(exit, (code) => process.exit(process.exitCode ?? code)))
-})
-
-const failed = (cause: Cause.Cause<unknown>): number => {
-  if (Cause.hasInterruptsOnly(cause)) return INTERRUPTED
-  const error = Cause.squash(cause)
-  const message = error instanceof Error ? error.message : String(error)
-  console.error(`cannot go on: ${message.replaceAll(/\s*\n\s*/g, " ")}`)
-  return 1
-}
-
-runMain(
-  Effect.flatMap(Effect.exit(Effect.scoped(program)), (exit) =>
-    Effect.sync(() => {
-      process.exitCode = Exit.match(exit, { onSuccess: (code) => code, onFailure: failed })
-    })
-  )
-)
+runCommand(program)

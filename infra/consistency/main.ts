@@ -4,10 +4,11 @@
  */
 import { mkdirSync } from "node:fs"
 import { resolve } from "node:path"
-import { Cause, Context, Effect, Exit, Layer, Option, Redacted, Runtime } from "effect"
+import { Context, Effect, Layer, Option, Redacted } from "effect"
 import { gateway } from "../../services/gateway/index.ts"
 import { Ids } from "../../shared/runtime/ids.ts"
 import { Sql } from "../../shared/runtime/postgres.ts"
+import { runCommand } from "../command.ts"
 import { type Configuration, configuration } from "../embedded/configuration.ts"
 import { decidersOf } from "../embedded/deciders.ts"
 import { startPostgres } from "../embedded/postgres.ts"
@@ -19,7 +20,6 @@ import { journals } from "./store.ts"
 
 const PROGRESS_EVERY_MS = 1_000
 const DAMAGE_SHOWN_MAX = 20
-const INTERRUPTED = 130
 
 const [unknown] = process.argv.slice(2).filter((argument) => argument !== "--check")
 const check = process.argv.includes("--check")
@@ -81,24 +81,4 @@ const say = ({ streams, events, durationMs, changed, damage, damaged }: Rebuilt)
   return damaged > 0 || (check && changed.size > 0) ? 1 : 0
 }
 
-const runMain = Runtime.makeRunMain(({ fiber, teardown }) => {
-  const stop = () => fiber.interruptUnsafe()
-  process.once("SIGINT", stop).once("SIGTERM", stop)
-  fiber.addObserver((exit) => teardown(exit, (code) => process.exit(process.exitCode ?? code)))
-})
-
-const failed = (cause: Cause.Cause<unknown>): number => {
-  if (Cause.hasInterruptsOnly(cause)) return INTERRUPTED
-  const error = Cause.squash(cause)
-  const message = error instanceof Error ? error.message : String(error)
-  console.error(`cannot go on: ${message.replaceAll(/\s*\n\s*/g, " ")}`)
-  return 1
-}
-
-runMain(
-  Effect.flatMap(Effect.exit(Effect.scoped(program)), (exit) =>
-    Effect.sync(() => {
-      process.exitCode = Exit.match(exit, { onSuccess: say, onFailure: failed })
-    })
-  )
-)
+runCommand(Effect.map(program, say))

@@ -3,6 +3,7 @@
 import { mkdirSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { Cause, Effect, Exit, Option, Redacted, Runtime } from "effect"
+import { whyOf } from "../command.ts"
 import { spawnSimulator } from "../simulator/spawn.ts"
 import { keyOf } from "./api-key.ts"
 import { callBack, signing } from "./callbacks.ts"
@@ -74,9 +75,7 @@ const told = Effect.tapCause(program, (cause) =>
   Cause.hasInterruptsOnly(cause)
     ? Effect.void
     : Effect.sync(() => {
-        const error = Cause.squash(cause)
-        const message = error instanceof Error ? error.message || error.name : String(error)
-        console.error(`cannot go on: ${message.replaceAll(/\s*\n\s*/g, " ")}`)
+        console.error(whyOf(cause))
         if (process.env["LOG_LEVEL"] === "Debug") console.error(Cause.pretty(cause))
       })
 )
