@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { apiAt } from "./client.ts"
+import { eventually } from "./eventually.ts"
 import { launch, PACE } from "./platform.ts"
 import { command } from "./trail.ts"
 
@@ -20,6 +21,11 @@ const DATA = { DATA_DIR: dataDir, DATABASE_URL: "" }
 
 test("the trail of a platform that runs, and of the same one once it is stopped", async () => {
   await api.pay((await api.open(5_000)).id, 1_000)
+  await eventually(
+    "the trail has begun",
+    () => command(DATA, "anchor"),
+    ({ out }) => out !== ""
+  )
   const running = await command(DATA, "verify")
   expect([running.code, running.error]).toEqual([0, ""])
   expect(running.out).toContain("valid\n")
