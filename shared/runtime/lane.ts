@@ -16,7 +16,7 @@ import { Defect, type Outcome, type Performed } from "./journal/fold.ts"
 import type { CommitFailure, Committed, Journal } from "./journal/journal.ts"
 import type { LogRecord, Store, StoreFailure } from "./journal/store.ts"
 import type { Observer } from "./observer.ts"
-import type { Parking } from "./parking.ts"
+import type { Draft, Parking } from "./parking.ts"
 import type { Bounds, Local } from "./processor.ts"
 import { Redrive } from "./redrive-lane.ts"
 import type { Signal } from "./signal.ts"
@@ -60,7 +60,7 @@ export class Lane<Eff> {
   constructor(parts: Parts<Eff>) {
     this.of = parts
     this.redrive = new Redrive(parts, {
-      finish: (entries, done) => this.finish(entries, done),
+      accepted: (entries, done, draft) => this.accepted(entries, done, draft),
       pause: (detail) => this.pause(detail),
       reload: Effect.suspend(() => this.reload),
       lookAgain: (entries) => this.lookAgain(entries)
@@ -147,7 +147,7 @@ export class Lane<Eff> {
     { self: this },
     function* (this: Lane<Eff>, entries: ReadonlyArray<Entry>) {
       if (entries.length === 0) return
-      const { service, route, journal, observer, parking } = this.of
+      const { route, journal, parking } = this.of
       const began = yield* Clock.currentTimeMillis
       const unknown = doomedUnits(entries, route).filter((unit) => parking.of(unit) === undefined)
       if (unknown.length > 0) yield* this.patiently(this.learn(unknown))
@@ -155,12 +155,21 @@ export class Lane<Eff> {
       const items = itemsOf(entries, { route, draft })
       const result = yield* Effect.result(journal.commit(items))
       if (result._tag === "Failure") return yield* this.recover(entries, result.failure)
+      yield* this.accepted(entries, result.success, draft)
+    }
+  )
+
+  /** What follows from a commit that was accepted: the lane's own, or that of a redrive. */
+  private readonly accepted = Effect.fnUntraced(
+    { self: this },
+    function* (this: Lane<Eff>, entries: ReadonlyArray<Entry>, done: Committed<Eff>, draft: Draft) {
+      const { service, observer, parking } = this.of
       this.pauseMs = 0
       parking.accept(draft)
       for (const { unit, errorClass, error } of draft.buried) observer.buried(service, unit, errorClass, error)
-      yield* this.finish(entries, result.success)
-      const events = result.success.outcomes.flatMap((outcome) => (outcome._tag === "Applied" ? outcome.events : []))
-      const durationMs = (yield* Clock.currentTimeMillis) - began
+      yield* this.finish(entries, done)
+      const events = done.outcomes.flatMap((outcome) => (outcome._tag === "Applied" ? outcome.events : []))
+      const durationMs = (yield* Clock.currentTimeMillis) - draft.now
       observer.committed({ service, messages: entries.length, events, durationMs })
     }
   )

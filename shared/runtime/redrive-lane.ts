@@ -2,7 +2,7 @@
  * The lane's part in bringing dead letters back: one step of one unit at a time, each a commit of its own. What fails
  * stops that unit and nobody else.
  */
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import type { Message, Service } from "../contract/envelope.ts"
 import type { Entry } from "./batch.ts"
 import { ended } from "./careful.ts"
@@ -13,7 +13,7 @@ import { Defect } from "./journal/fold.ts"
 import type { CommitFailure, Committed, Journal } from "./journal/journal.ts"
 import type { Store, StoreFailure } from "./journal/store.ts"
 import type { Observer } from "./observer.ts"
-import type { Parking } from "./parking.ts"
+import type { Draft, Parking } from "./parking.ts"
 import { type Failed, failedStep, type Queue, type Step, type Stepping, stepOf } from "./redrive.ts"
 
 export interface Parts<Eff> {
@@ -28,7 +28,8 @@ export interface Parts<Eff> {
 
 /** What the lane does for it. */
 export interface Hooks<Eff> {
-  readonly finish: (entries: ReadonlyArray<Entry>, done: Committed<Eff>) => Effect.Effect<void>
+  /** The commit of a step was accepted. */
+  readonly accepted: (entries: ReadonlyArray<Entry>, done: Committed<Eff>, draft: Draft) => Effect.Effect<void>
   readonly pause: (detail: string) => Effect.Effect<void>
   readonly reload: Effect.Effect<void>
   /** A commit whose answer was lost has done its work, but not its effects. */
@@ -98,7 +99,7 @@ export class Redrive<Eff> {
     { self: this },
     function* (this: Redrive<Eff>, unit: Unit, step: Step) {
       const { service, parking, observer, journal } = this.of
-      const { messages, rows, draft, letter, redriven } = step
+      const { messages, rows, draft, letter } = step
       const items = [...messages.map((message) => ({ message })), { rows }]
       const result = yield* Effect.result(journal.commit(items))
       if (result._tag === "Failure") {
@@ -109,15 +110,10 @@ export class Redrive<Eff> {
         else yield* this.hooks.pause(failure._tag === "Unavailable" ? failure.detail : "")
         return undefined
       }
-      parking.accept(draft)
       parking.tried(unit.letter)
       this.sizes.delete(unit.unit)
-      for (const { unit, errorClass, error } of draft.buried) observer.buried(service, unit, errorClass, error)
-      observer.redriven(service, unit.unit, { taken: redriven, letter })
-      yield* this.hooks.finish(messages.map(entryOf), result.success)
-      const events = result.success.outcomes.flatMap((outcome) => (outcome._tag === "Applied" ? outcome.events : []))
-      const durationMs = (yield* Clock.currentTimeMillis) - draft.now
-      observer.committed({ service, messages: messages.length, events, durationMs })
+      observer.redriven(service, unit.unit, { taken: messages.length, letter })
+      yield* this.hooks.accepted(messages.map(entryOf), result.success, draft)
       return undefined
     }
   )

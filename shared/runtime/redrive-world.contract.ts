@@ -11,7 +11,7 @@ import type { Submit } from "./commands.ts"
 import { deadLettersTable, type LetterRow, parkedTable, type Tried, type Unit, unitsTable } from "./deadletter.ts"
 import type { Row, Table } from "./decider.ts"
 import { Ids } from "./ids.ts"
-import { JournalStore, Poison, type Store } from "./journal/store.ts"
+import { JournalStore, Poison, type Store, Unavailable } from "./journal/store.ts"
 import type { Opened } from "./journal/trial.contract.ts"
 import { makeProcessor } from "./processor.ts"
 
@@ -25,7 +25,10 @@ export class World {
   readonly broken = new Set(["bad"])
   /** Writes of these are refused, as long as they are in it. */
   readonly unstorable = new Set<string>()
+  /** So many writes of events find the store away. */
+  away = 0
   submit: Submit = () => Effect.die("nobody runs")
+  healthy = (): boolean => false
   private readonly opened: Opened
   constructor(opened: Opened) {
     this.opened = opened
@@ -40,9 +43,10 @@ export class World {
     const all = Layer.provideMerge(DeadLetterAsks.layer, Layer.provideMerge(embeddedBus, store))
     const running = Effect.gen({ self: this }, function* () {
       for (let n = 0; n < instances; n++) {
-        const { run, submit } = yield* this.processor
+        const { run, submit, healthy } = yield* this.processor
         yield* Effect.forkScoped(run)
         this.submit = submit
+        this.healthy = healthy
       }
       yield* body()
     })
@@ -54,10 +58,12 @@ export class World {
   }
   private readonly worse = (store: Store): Store => ({
     ...store,
-    write: (write) =>
-      write.events.some(({ message }) => this.unstorable.has(referenceOf(message)))
+    write: (write) => {
+      if (write.events.length > 0 && this.away-- > 0) return new Unavailable({ detail: "away" })
+      return write.events.some(({ message }) => this.unstorable.has(referenceOf(message)))
         ? Effect.fail(new Poison({ code: "23514", detail: "no partition of relation found for row" }))
         : store.write(write)
+    }
   })
 
   /** As another service's commit would. */

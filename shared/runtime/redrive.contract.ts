@@ -18,6 +18,7 @@ export const redriveContract = (name: string, makeStore: () => Promise<StoreUnde
     it("P84 what fails behind the letter becomes the next letter; those before it are applied", failsBehind)
     it("F56 asked twice, asked late, applied meanwhile: nothing happens twice", idempotent)
     it("P84 a discarded letter is given up with its reason; what waited behind it goes on", discarded)
+    it("a redrive that found the store away, and was done then, leaves the lane healthy", wellAgain)
     it("a defect is tried again once at every start, without being asked", atStart)
     it("a transient failure heals by itself; it is tried so often and no more", heals)
     it("two processes, one redrive: the queue is drained once, in order, and nothing slips past", twice)
@@ -178,6 +179,21 @@ const twice: Body = (world) =>
         expect([(yield* world.unit("ana"))?.status, yield* world.waiting]).toEqual(["open", []])
       }),
     2
+  )
+
+const wellAgain: Body = (world) =>
+  world.life(() =>
+    Effect.gen(function* () {
+      yield* world.send(credit("ana", "bad"))
+      const [letter] = yield* dead(world)
+      world.broken.clear()
+      world.away = 1
+      yield* world.ask("RedriveUnit", letter!)
+      yield* until("open and well", Effect.all([world.unit("ana"), Effect.sync(world.healthy)]), ([unit, healthy]) => {
+        return unit?.status === "open" && healthy
+      })
+      expect([world.away, yield* world.references("ana")]).toEqual([-1, ["bad"]])
+    })
   )
 
 const longQueue: Body = (world) =>

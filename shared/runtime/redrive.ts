@@ -38,8 +38,6 @@ export interface Step {
   readonly draft: Draft
   /** What is done with the letter; undefined: there is none, or it is the unit's turn after it. */
   readonly letter: "redriven" | "discarded" | "failed" | undefined
-  /** Messages handed over again. */
-  readonly redriven: number
 }
 
 export interface Stepping {
@@ -109,7 +107,7 @@ export const stepOf = (unit: Unit, { letter, parked }: Queue, max: number, on: S
   const none = { letter: null, error_class: null, redrives: 0, next_redrive_at: null, actor: null, reason: null }
   draft.change(unit.unit, { ...none, status: taken < parked.length ? "draining" : "open" })
   const dealt = letter === undefined ? undefined : discarding ? "discarded" : "redriven"
-  return { messages, rows: [...rows, ...draft.rows()], draft, letter: dealt, redriven: messages.length }
+  return { messages, rows: [...rows, ...draft.rows()], draft, letter: dealt }
 }
 
 /** The first message of the unit failed again: only this unit stops, and the letter says why. */
@@ -126,8 +124,7 @@ export const failedStep = (
     messages: [],
     rows: [...rows, ...draft.rows()],
     draft,
-    letter: of,
-    redriven: 0
+    letter: of
   })
   if (letter !== undefined && unit.status !== "discarding") {
     const entry = tried(unit, on, "failed", { error_class: errorClass, error: oneLine(error) })
