@@ -5,6 +5,7 @@
 import { Schema } from "effect"
 import { type About, EXAMPLE, entry, type FactOf } from "./catalogue.ts"
 import type { Service } from "./envelope.ts"
+import { commandTopic } from "./timer.ts"
 
 const fields = {
   service: Schema.String,
@@ -20,11 +21,14 @@ const example = {
   dead_letter_id: EXAMPLE.other,
   reason: "fixed by today's release"
 }
+/** Where dead letters can be asked for: whoever has a command topic. */
+export const redrivable = Object.keys(commandTopic) as ReadonlyArray<Service>
+
 const about = (trigger: string): About => ({
   version: 1,
   topic: "wallet-commands",
   producer: "api",
-  consumers: ["payment", "wallet", "gateway", "saga", "notification"],
+  consumers: redrivable,
   trigger: `${trigger}; sent on the command topic of the service that could not apply it`
 })
 
@@ -44,6 +48,3 @@ export type DeadLetterCommand = FactOf<typeof DeadLetterCommands>
 /** For the runtime of a service, never for its decider. */
 export const isForRuntime = (type: string): type is DeadLetterCommand["type"] =>
   type === "RedriveUnit" || type === "DiscardDeadLetter"
-
-/** Where dead letters can be asked for: whoever has a command topic. */
-export const redrivable: ReadonlyArray<Service> = ["payment", "wallet", "gateway", "saga", "notification"]
