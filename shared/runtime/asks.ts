@@ -56,8 +56,7 @@ export class DeadLetterAsks extends Context.Service<
       const store = yield* stores.open("asks")
       const one = yield* Semaphore.make(1)
       const ask = (asks: ReadonlyArray<Addressed>) =>
-        send(store, "api", asks).pipe(
-          Effect.provideService(Bus, bus),
+        send({ store, bus }, "api", asks).pipe(
           one.withPermit,
           Effect.catch(({ _tag }) =>
             Effect.andThen(Effect.ignore(bus.refresh), new NotAccepted({ detail: `the ask was not written: ${_tag}` }))

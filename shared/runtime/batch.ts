@@ -2,8 +2,9 @@
 import type { Deferred } from "effect"
 import { isForRuntime } from "../contract/deadletter.ts"
 import type { Message, Service } from "../contract/envelope.ts"
+import type { TimerFired } from "../contract/timer.ts"
 import { NotAccepted, RowTaken, type Submission, type SubmitFailure } from "./commands.ts"
-import { type ErrorClass, unitOf } from "./deadletter.ts"
+import { concerns, type ErrorClass, unitOf } from "./deadletter.ts"
 import type { Ids } from "./ids.ts"
 import type { Item, Outcome } from "./journal/fold.ts"
 import type { LogRecord, Poison } from "./journal/store.ts"
@@ -42,10 +43,11 @@ export const itemsOf = (entries: ReadonlyArray<Entry>, { route, draft }: Context
       draft.asked(message)
       return { source }
     }
-    const relevant = message === undefined || route(message) !== undefined
-    const unit = unitOf(record, route)
-    if (relevant && draft.waits(unit)) return { source, rows: [draft.park(unit, record)] }
     const dead = entry.dead ?? (undecodable && { errorClass: "decode" as const, error: undecodable.error })
+    // The ordinary path: nobody waits, so nothing need be routed here.
+    if (dead === undefined && draft.nobodyWaits()) return { message, source }
+    const unit = unitOf(record, route)
+    if (concerns(record, route) && draft.waits(unit)) return { source, rows: [draft.park(unit, record)] }
     if (dead === undefined) return { message, source }
     return { source, rows: [draft.bury(unit, record, dead.errorClass, dead.error)] }
   })
@@ -69,11 +71,16 @@ export const doomedUnits = (
 export const replyFailure = ({ code, detail }: Poison): SubmitFailure =>
   code === "23505" ? new RowTaken({ constraint: detail }) : new NotAccepted({ detail: `${code} ${detail}` })
 
+interface Sender {
+  readonly ids: Ids["Service"]
+  readonly service: Service
+}
+
 /** What an effect brings back, with the lineage of the event it followed from. */
 export const localMessage = (
   { subject, fact, partitionkey = "", cause: own }: Local,
   by: Message,
-  { ids, service }: { readonly ids: Ids["Service"]; readonly service: Service },
+  { ids, service }: Sender,
   now: number
 ): Message => {
   const cause = own ?? by
@@ -87,4 +94,21 @@ export const localMessage = (
     causationid: cause.id,
     actor: `service:${service}`
   }
+}
+
+/** One firing for each stream these entries were for: it looks at itself, as after a restart. */
+export const lookingAgain = (
+  entries: ReadonlyArray<Entry>,
+  sender: Sender & { readonly route: (message: Message) => string | undefined },
+  now: number
+): ReadonlyArray<Message> => {
+  const looking = new Map<string, Message>()
+  for (const { record, waiting } of entries) {
+    const cause = record?.message ?? waiting?.submission.message
+    const stream = cause && sender.route(cause)
+    if (cause === undefined || stream === undefined) continue
+    const fact: TimerFired = { type: "TimerFired", data: { kind: "restart", due_at: now } }
+    looking.set(stream, localMessage({ subject: stream, fact }, cause, sender, now))
+  }
+  return [...looking.values()]
 }

@@ -3,8 +3,7 @@ import { Effect } from "effect"
 import type { Message, Service } from "../contract/envelope.ts"
 import type { Entry } from "./batch.ts"
 import type { CrashWatch } from "./crashwatch.ts"
-import { unitOf } from "./deadletter.ts"
-import type { LogRecord } from "./journal/store.ts"
+import { concerns, unitOf } from "./deadletter.ts"
 
 export interface CarefulParts {
   readonly service: Service
@@ -40,6 +39,3 @@ export const carefully = Effect.fnUntraced(function* (
     yield* crash.buried(service, unit)
   }
 })
-
-const concerns = ({ message }: LogRecord, route: CarefulParts["route"]): boolean =>
-  message === undefined || route(message) !== undefined

@@ -175,6 +175,10 @@ export const unitRow = (service: Service, was: number, unit: Unit, updated_at: n
   row: { ...unit, service, was, version: was + 1, updated_at }
 })
 
+/** Whether the service would do anything with it; of what cannot be read nobody knows. */
+export const concerns = ({ message }: LogRecord, route: (message: Message) => string | undefined): boolean =>
+  message === undefined || route(message) !== undefined
+
 /** What a record parks: its stream, or the user's key where the stream cannot be told. */
 export const unitOf = (record: LogRecord, route: (message: Message) => string | undefined): string => {
   const { message, undecodable, tp } = record

@@ -34,8 +34,13 @@ export class Inbox {
   take(max: number): ReadonlyArray<Waiting> {
     const taken: Array<Waiting> = []
     while (taken.length < max && this.queues.size > 0) {
-      const share = Math.ceil((max - taken.length) / this.queues.size)
-      for (const key of [...this.queues.keys()]) taken.push(...this.takeOf(key, Math.min(share, max - taken.length)))
+      let turns = this.queues.size
+      const share = Math.ceil((max - taken.length) / turns)
+      // A key that is put back stands behind those that were there, so each is met once a round.
+      for (const key of this.queues.keys()) {
+        if (turns-- === 0 || taken.length === max) break
+        taken.push(...this.takeOf(key, Math.min(share, max - taken.length)))
+      }
     }
     this.count -= taken.length
     return taken
@@ -44,7 +49,7 @@ export class Inbox {
   /** The key goes to the end of the line, or out of it. */
   private takeOf(key: string, max: number): ReadonlyArray<Waiting> {
     const queue = this.queues.get(key)
-    if (queue === undefined || max === 0) return []
+    if (queue === undefined) return []
     this.queues.delete(key)
     if (queue.length <= max) return queue
     const taken = queue.splice(0, max)

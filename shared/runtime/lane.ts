@@ -1,8 +1,7 @@
 /** The inside of a processor: its inbox, its turn, and what it does when a commit is refused (DECISIONS D0, D9). */
 import { Clock, Deferred, Effect, FiberSet, type Semaphore } from "effect"
 import type { Message, Service } from "../contract/envelope.ts"
-import type { TimerFired } from "../contract/timer.ts"
-import { doomedUnits, type Entry, itemsOf, localMessage, replyFailure } from "./batch.ts"
+import { doomedUnits, type Entry, itemsOf, localMessage, lookingAgain, replyFailure } from "./batch.ts"
 import type { Bus, Subscription } from "./bus/bus.ts"
 import { carefully } from "./careful.ts"
 import { NotAccepted, type Submission, type SubmitFailure } from "./commands.ts"
@@ -107,8 +106,11 @@ export class Lane<Eff> {
     const now = yield* Clock.currentTimeMillis
     const unit = parking.next(now)
     if (unit !== undefined) return yield* Effect.andThen(this.redrive.step(unit, now), this.work(Effect.void))
-    const at = parking.nextAt()
-    yield* this.work(at === undefined ? signal.wait : Effect.raceFirst(signal.wait, Effect.sleep(at - now)))
+    const rest = Effect.suspend(() => {
+      const at = parking.nextAt()
+      return at === undefined ? signal.wait : Effect.raceFirst(signal.wait, Effect.sleep(at - now))
+    })
+    yield* this.work(rest)
   })
 
   private work(rest: Effect.Effect<void>): Effect.Effect<void> {
@@ -123,13 +125,10 @@ export class Lane<Eff> {
     this.backlog ??= this.lag() + records
     const old = this.backlog > 0
     this.backlog -= Math.min(this.backlog, records)
-    const suspect = entries.some(({ record }) => record !== undefined && this.condemned(record))
-    return old || suspect ? carefully(this.of, entries, (each) => this.commit(each)) : this.commit(entries)
-  }
-
-  private condemned(record: LogRecord): boolean {
     const { crash, service, route } = this.of
-    return crash.condemned(service, unitOf(record, route)) !== undefined
+    const condemned = (record: LogRecord) => crash.condemned(service, unitOf(record, route)) !== undefined
+    const suspect = entries.some(({ record }) => record !== undefined && condemned(record))
+    return old || suspect ? carefully(this.of, entries, (each) => this.commit(each)) : this.commit(entries)
   }
 
   /** Half of a batch for submissions and half for records, and each may have what the other leaves. */
@@ -204,15 +203,8 @@ export class Lane<Eff> {
   private lookAgain(entries: ReadonlyArray<Entry>): Effect.Effect<void> {
     if (!this.of.effectful) return Effect.void
     return Effect.map(Clock.currentTimeMillis, (now) => {
-      const looking = new Map<string, Message>()
-      for (const { record, waiting } of entries) {
-        const cause = record?.message ?? waiting?.submission.message
-        const stream = cause && this.of.route(cause)
-        if (cause === undefined || stream === undefined) continue
-        const fact: TimerFired = { type: "TimerFired", data: { kind: "restart", due_at: now } }
-        looking.set(stream, localMessage({ subject: stream, fact }, cause, this.of, now))
-      }
-      for (const message of looking.values()) this.inbox.push({ submission: { message }, reply: undefined })
+      for (const message of lookingAgain(entries, this.of, now))
+        this.inbox.push({ submission: { message }, reply: undefined })
     })
   }
 
@@ -228,8 +220,7 @@ export class Lane<Eff> {
       this.effects--
       signal.raise()
     })
-    const watched = crash.careful() ? crash.marked(service, cause.subject, "effect", bring) : bring
-    return Effect.ensuring(permits.withPermit(watched), done)
+    return Effect.ensuring(permits.withPermit(crash.marked(service, cause.subject, "effect", bring)), done)
   }
 
   private readonly recover: (entries: ReadonlyArray<Entry>, failure: CommitFailure) => Effect.Effect<void> =

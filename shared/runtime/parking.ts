@@ -83,16 +83,15 @@ export class Parking {
   }
   /** The next moment (ms) at which `next` says something else. */
   nextAt(): number | undefined {
-    const times = [...this.units.values()].flatMap(({ next_redrive_at, status }) =>
-      status === "parked" && next_redrive_at !== null ? [next_redrive_at] : []
-    )
-    return times.length === 0 ? undefined : Math.min(...times)
+    let soonest: number | undefined
+    for (const { next_redrive_at, status } of this.units.values())
+      if (status === "parked" && next_redrive_at !== null && next_redrive_at < (soonest ?? Number.POSITIVE_INFINITY))
+        soonest = next_redrive_at
+    return soonest
   }
   /** True while there is work that needs no waiting. */
   restless(): boolean {
-    for (const { status, letter } of this.units.values())
-      if ((status !== "open" && status !== "parked") || (status === "parked" && this.isUntried(letter))) return true
-    return false
+    return this.next(Number.NEGATIVE_INFINITY) !== undefined
   }
   /** Letters of class crash whose redrive was begun and has not ended. */
   begunWithCrash(): Set<string> {
@@ -152,6 +151,9 @@ export class Draft {
   }
   change(unit: string, to: Partial<Unit>): void {
     this.changed.set(unit, { ...this.of(unit), ...to })
+  }
+  nobodyWaits(): boolean {
+    return this.changed.size === 0 && this.parking.quiet()
   }
   waits(unit: string): boolean {
     const known = this.changed.get(unit) ?? this.parking.of(unit)

@@ -1,7 +1,8 @@
 /** Puts messages into the log that follow from no event: timers that are due, and what operators ask for. */
 import { Effect } from "effect"
 import type { Message, Service } from "../contract/envelope.ts"
-import { Bus } from "./bus/bus.ts"
+import type { Bus } from "./bus/bus.ts"
+import { recordsOf } from "./journal/items.ts"
 import { type CommandRow, emptyWrite, type Store, type StoreFailure, type Write } from "./journal/store.ts"
 
 /** A message and the topic partition it is for. */
@@ -10,7 +11,8 @@ export interface Addressed {
   readonly tp: number
 }
 
-const numbered = (messages: ReadonlyArray<Addressed>): ReadonlyArray<CommandRow> => {
+/** Each with its place among those of its partition. */
+export const numbered = (messages: ReadonlyArray<Addressed>): ReadonlyArray<CommandRow> => {
   const ordinals = new Map<number, number>()
   return messages.map(({ message, tp }) => {
     const ordinal = ordinals.get(tp) ?? 0
@@ -21,21 +23,13 @@ const numbered = (messages: ReadonlyArray<Addressed>): ReadonlyArray<CommandRow>
 
 /** All of them in one write, with what else belongs to it; consumers of this process hear of them at once. */
 export const send = (
-  store: Store,
+  { store, bus }: { readonly store: Store; readonly bus: Bus["Service"] },
   group: Service,
   messages: ReadonlyArray<Addressed>,
   also: Partial<Write> = {}
-): Effect.Effect<void, StoreFailure, Bus> =>
-  Effect.gen(function* () {
-    const bus = yield* Bus
-    const commands = numbered(messages)
-    const bases = yield* store.write({ ...emptyWrite(group), ...also, commands })
-    bus.publish(
-      commands.map(({ message, tp, ordinal }) => ({
-        tp,
-        off: (bases.get(tp) ?? 0) + ordinal,
-        message,
-        undecodable: undefined
-      }))
-    )
-  })
+): Effect.Effect<void, StoreFailure> => {
+  const commands = numbered(messages)
+  return Effect.map(store.write({ ...emptyWrite(group), ...also, commands }), (bases) =>
+    bus.publish(recordsOf(commands, bases))
+  )
+}

@@ -92,7 +92,7 @@ export const makeTimers = Effect.fnUntraced(function* (settings: TimerSettings =
     const now = yield* Clock.currentTimeMillis
     const messages = timers.map((timer) => ({ message: firing(timer, kind, now), tp: timer.tp }))
     yield* reach("timers.before-fire")
-    yield* Effect.provideService(send(store, "saga", messages, { fired: rows ? timers : [] }), Bus, bus)
+    yield* send({ store, bus }, "saga", messages, { fired: rows ? timers : [] })
     yield* reach("timers.after-fire")
   })
 

@@ -9,6 +9,7 @@ import { type Decider, NOTHING } from "../runtime/decider.ts"
 import { Ids } from "../runtime/ids.ts"
 import { type Memory, memoryOf } from "../runtime/journal/memory.ts"
 import { emptyWrite, JournalStore, type Store } from "../runtime/journal/store.ts"
+import { numbered } from "../runtime/sending.ts"
 
 export interface Tally {
   readonly total: bigint
@@ -68,13 +69,9 @@ export const credit = (user: string, reference: string, amount = 1n, credit_id =
 
 /** Puts commands into the log as another service's commit would. */
 export const send = (store: Store, ...messages: ReadonlyArray<Message>) => {
-  const ordinals = new Map<number, number>()
-  const commands = messages.map((message) => {
-    const tp = topicPartition("wallet-commands", message.partitionkey)
-    const ordinal = ordinals.get(tp) ?? 0
-    ordinals.set(tp, ordinal + 1)
-    return { message, tp, ordinal }
-  })
+  const commands = numbered(
+    messages.map((message) => ({ message, tp: topicPartition("wallet-commands", message.partitionkey) }))
+  )
   return store.write({ ...emptyWrite("saga"), commands })
 }
 

@@ -1,7 +1,7 @@
 /** What a commit is given: units of work, from the log or handed over in memory. */
 import type { Message } from "../../contract/envelope.ts"
 import type { Projected } from "../decider.ts"
-import type { OffsetMove } from "./store.ts"
+import type { Bases, CommandRow, LogRecord, OffsetMove } from "./store.ts"
 
 /** One unit of work for a commit. */
 export interface Item {
@@ -30,3 +30,11 @@ export const moves = (items: ReadonlyArray<Item>): ReadonlyArray<OffsetMove> => 
   }
   return [...byPartition.values()]
 }
+
+/** What a write has put into the log, at the offsets it was given. */
+export const recordsOf = (rows: ReadonlyArray<CommandRow>, bases: Bases): ReadonlyArray<LogRecord> =>
+  rows.map(({ message, tp, ordinal }) => {
+    const base = bases.get(tp)
+    if (base === undefined) throw new Error(`the store gave no base offset for partition ${tp}`)
+    return { tp, off: base + ordinal, message, undecodable: undefined }
+  })

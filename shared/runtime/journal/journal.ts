@@ -3,7 +3,7 @@
  * postings, timers, snapshots and the consumer's offsets in one statement. What it survives, and how, is in README.md.
  */
 import { Clock, Effect, Schedule, Schema } from "effect"
-import type { Fact, Message } from "../../contract/envelope.ts"
+import type { Fact } from "../../contract/envelope.ts"
 import { topicPartition } from "../../contract/topics.ts"
 import { reach } from "../crashpoint.ts"
 import type { Decider } from "../decider.ts"
@@ -19,7 +19,7 @@ import {
   type Outcome,
   type Performed
 } from "./fold.ts"
-import { messagesOf } from "./items.ts"
+import { messagesOf, recordsOf } from "./items.ts"
 import { States } from "./states.ts"
 import {
   type Bases,
@@ -252,16 +252,8 @@ const attemptFold = <State, E extends Fact, Eff>(
   })
 
 const committed = <State, Eff>({ outcomes, effects, write }: Folded<State, Eff>, bases: Bases): Committed<Eff> => {
-  const records: Array<LogRecord> = []
-  for (const { message, tp, ordinal } of write.events) records.push(record(message, tp, ordinal, bases))
-  for (const { message, tp, ordinal } of write.commands) records.push(record(message, tp, ordinal, bases))
+  const records = [...recordsOf(write.events, bases), ...recordsOf(write.commands, bases)]
   return { outcomes, effects, records, doubtful: false }
-}
-
-const record = (message: Message, tp: number, ordinal: number, bases: Bases): LogRecord => {
-  const base = bases.get(tp)
-  if (base === undefined) throw new Error(`the store gave no base offset for partition ${tp}`)
-  return { tp, off: base + ordinal, message, undecodable: undefined }
 }
 
 /** Rebuilds a stream's state from its snapshot and the events after it. */
